@@ -1,0 +1,72 @@
+"""A toy world, small enough to read at a glance: it shows what the base class asks for."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from models.actions import Action
+from training.worlds import registry
+from training.worlds.base import SPLITS, Frames, SimulatedWorld, Snapshot
+
+STEPS = np.array([[0, 0], [-2, 0], [2, 0], [0, -2], [0, 2]])  # (x, y) for each action
+
+
+class ToyWorld(SimulatedWorld):
+    """A square that the keys move; hitting a wall is an event, so is being in the top left corner."""
+
+    name: ClassVar[str] = "toy"
+    title: ClassVar[str] = "Toy"
+    version: ClassVar[int] = 3
+    actions: ClassVar[tuple[Action, ...]] = (Action.NOOP, Action.LEFT, Action.RIGHT, Action.UP, Action.DOWN)
+    default_keys: ClassVar[dict[Action, tuple[str, ...]]] = {}
+    palettes: ClassVar[dict[str, list[tuple[int, int, int]]]] = {"grey": [(i * 16, i * 16, i * 16) for i in range(16)]}
+    event_names: ClassVar[tuple[str, ...]] = ("hit", "corner")
+    scripts: ClassVar[dict[str, list[tuple[Action, int]]]] = {"loop": [(Action.RIGHT, 3), (Action.LEFT, 2)]}
+
+    def _reset_copies(self, seeds: npt.NDArray[np.int64]) -> None:
+        self.level_seed = self.level_seeds.start + seeds % len(SPLITS[self.split])
+        self.place = np.stack([self.level_seed % 60, self.level_seed // 60 % 60], axis=1) * 2
+        self.colour = (1 + self.level_seed % 15).astype(np.uint8)
+
+    def _advance(self, actions: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
+        wanted = self.place + STEPS[actions]
+        self.place = np.clip(wanted, 0, 120)
+        hit = (wanted != self.place).any(axis=1)
+        corner = (self.place == 0).all(axis=1)
+        return (hit * self.event_bit("hit") + corner * self.event_bit("corner")).astype(np.uint32)
+
+    @property
+    def stuck(self) -> npt.NDArray[np.bool_]:
+        """Where the square is against the right wall."""
+        return np.asarray(self.place[:, 0] == 120)
+
+    def suggest(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """Towards the top left corner."""
+        return np.where(self.place[:, 0] > 0, 1, 3)
+
+    def render_frames(self) -> Frames:
+        """uint8 [N,128,128]."""
+        frames = np.zeros((self.num_envs, 128, 128), np.uint8)
+        for copy, (x, y) in enumerate(self.place):
+            frames[copy, y : y + 8, x : x + 8] = self.colour[copy]
+        return frames
+
+    def snapshot(self) -> Snapshot:
+        """The whole state."""
+        return {"place": self.place.copy(), "colour": self.colour.copy(), "level_seed": self.level_seed.copy()}
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Back to a snapshot."""
+        self.place, self.colour = snapshot["place"].copy(), snapshot["colour"].copy()
+        self.level_seed = snapshot["level_seed"].copy()
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> type[ToyWorld]:
+    """The toy world, known to the registry by its name."""
+    monkeypatch.setitem(registry.WORLDS, "toy", lambda: ToyWorld)
+    return ToyWorld

@@ -1,0 +1,211 @@
+"""Random windows of data sets, stacked. Owns sampling and reading ahead; refuses tensors and devices (the stages).
+
+`Windows.batch(step)` is a function of (data, seed, step) alone, so a run that goes on at step n sees what it would have
+seen. Only an index of some 60 bytes a segment is held in memory; pictures are read where they lie and dropped.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from models.manifest import BadInput
+from training.data.dataset import DataSetCard, read_card, shard_paths
+from training.data.shards import INDEX, Index, read_part, scan_shard
+
+RARE_SHARE = 0.01  # an event of fewer ticks than this share is rare, the more so the fewer
+IDLE_WEIGHT = 0.05  # of a segment in which no pixel changes
+STUCK_WEIGHT = 0.25  # of a segment that is mostly beyond winning
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B windows of T transitions.
+
+    frames: uint8 [B,T+1,H,W] palette indices or [B,T+1,H,W,3]. actions: int64 [B,T]; actions[:,t]
+    leads from frames[:,t] to frames[:,t+1]. events: uint32 [B,T].
+    """
+
+    frames: npt.NDArray[np.uint8]
+    actions: npt.NDArray[np.int64]
+    events: npt.NDArray[np.uint32]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where a window lies: segment number, first tick in it."""
+
+    segment: int
+    start: int
+
+
+class Windows:
+    """Batches of random windows from one folder or a mix of several.
+
+    folders: data sets of the same world, version and picture size. window: T, transitions. batch_size: B.
+    rare_boost: how much more weight a segment with the rarest events has than the 1 of one without; half of the windows
+    from such a segment are placed over a rare event.
+    shares: how much of the batches comes from each folder; by its frames when not given.
+    rank, world_size: this process's place among several that share one sequence of batches.
+    version: the world version that the data must be of, where known.
+    """
+
+    def __init__(
+        self,
+        folders: Path | Sequence[Path],
+        window: int,
+        batch_size: int,
+        seed: int = 0,
+        rare_boost: float = 4.0,
+        shares: Sequence[float] | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+        version: int | None = None,
+    ) -> None:
+        if window < 1 or batch_size < 1 or seed < 0 or rare_boost < 0 or not 0 <= rank < world_size:
+            raise ValueError("expected window, batch_size >= 1, seed, rare_boost >= 0 and 0 <= rank < world_size")
+        self.folders = [folders] if isinstance(folders, Path) else list(folders)
+        self.window = window
+        self.batch_size = batch_size
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+        self.card, self.cards = self._read_cards(version)
+        self._paths: list[Path] = []
+        self._totals = np.zeros(32, np.int64)
+        indices = [self._scan(folder, card) for folder, card in zip(self.folders, self.cards, strict=True)]
+        self._index: Index = np.concatenate(indices)
+        self.frames = int(self._index["ticks"].sum())
+        self.rarity = _rarity(self._totals, self.frames)
+        self._cumulative = self._weigh(indices, rare_boost, shares)
+
+    @property
+    def event_counts(self) -> dict[str, int]:
+        """How often each event occurs in the data."""
+        return {name: int(self._totals[bit]) for bit, name in enumerate(self.card.event_names)}
+
+    @property
+    def segments(self) -> int:
+        """Number of segments."""
+        return len(self._index)
+
+    def windows(self, step: int) -> list[Window]:
+        """The B windows of this process's batch number `step`."""
+        rng = np.random.default_rng([self.seed, step * self.world_size + self.rank])
+        drawn = np.searchsorted(self._cumulative, rng.random(self.batch_size) * self._cumulative[-1], side="right")
+        return [Window(int(segment), self._place(int(segment), rng)) for segment in drawn]
+
+    def batch(self, step: int) -> Batch:
+        """This process's batch number `step`. Raises BadInput where a shard is damaged."""
+        shape = (self.batch_size, self.window)
+        frames = np.empty((self.batch_size, self.window + 1, *self.card.picture_shape), np.uint8)
+        actions, events = np.empty(shape, np.int64), np.empty(shape, np.uint32)
+        for row, at in enumerate(self.windows(step)):
+            entry = self._index[at.segment]
+            path = self._paths[entry["shard"]]
+            frames[row], actions[row], events[row] = read_part(
+                path, entry, self.card.picture_shape, at.start, at.start + self.window
+            )
+            if actions[row].max() >= len(self.card.actions):
+                raise BadInput(f"{path}: actions: expected indices below {len(self.card.actions)}")
+        return Batch(frames, actions, events)
+
+    def prefetch(self, start_step: int = 0, threads: int = 1, ahead: int = 4) -> Iterator[Batch]:
+        """Batches from `start_step` on, in order and without end, made by `threads` in the background, at most `ahead`
+        of them at a time. Close the generator (or let it go) to end the threads."""
+        waiting: deque[Future[Batch]] = deque()
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="batches")
+        try:
+            step = start_step
+            while True:
+                while len(waiting) < ahead:
+                    waiting.append(pool.submit(self.batch, step))
+                    step += 1
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _read_cards(self, version: int | None) -> tuple[DataSetCard, list[DataSetCard]]:
+        if not self.folders:
+            raise BadInput("data: folders: expected at least one")
+        cards = [read_card(folder, version) for folder in self.folders]
+        for folder, card in zip(self.folders, cards, strict=True):
+            for field in ("world", "version", "actions", "event_names", "picture_shape"):
+                if getattr(card, field) != getattr(cards[0], field):
+                    raise BadInput(f"{folder}: {field}: expected the same as in {self.folders[0]}")
+        return cards[0], cards
+
+    def _scan(self, folder: Path, card: DataSetCard) -> Index:
+        found = []
+        for path in shard_paths(folder):
+            index, totals = scan_shard(path, card, len(self._paths))
+            self._paths.append(path)
+            self._totals += totals
+            found.append(index)
+        index = np.concatenate(found) if found else np.zeros(0, INDEX)
+        if not (index["ticks"] >= self.window).any():
+            raise BadInput(
+                f"{folder}: data: expected at least one segment of {self.window} ticks, found {len(index)} segments"
+            )
+        return index
+
+    def _weigh(
+        self, indices: list[Index], rare_boost: float, shares: Sequence[float] | None
+    ) -> npt.NDArray[np.float64]:
+        if shares is None:
+            shares = [float(index["ticks"].sum()) for index in indices]
+        if len(shares) != len(indices) or min(shares) < 0 or sum(shares) <= 0:
+            raise BadInput(f"shares: expected {len(indices)} numbers, none below 0")
+        weights = []
+        for index, share in zip(indices, shares, strict=True):
+            bits = index["events"][:, None] >> np.arange(32, dtype=np.uint32) & 1
+            weight = 1.0 + rare_boost * (bits * self.rarity).max(axis=1)
+            weight *= np.where(index["changed"] == 0, IDLE_WEIGHT, 1.0)
+            weight *= np.where(2 * index["stuck"] > index["ticks"], STUCK_WEIGHT, 1.0)
+            # Every place that a window can have in the folder counts alike.
+            weight *= np.maximum(index["ticks"].astype(np.int64) - self.window + 1, 0)
+            weights.append(share * weight / weight.sum())
+        return np.cumsum(np.concatenate(weights))
+
+    def _place(self, segment: int, rng: np.random.Generator) -> int:
+        """First tick of a window in a segment."""
+        entry = self._index[segment]
+        last = int(entry["ticks"]) - self.window
+        start = int(rng.integers(last + 1))
+        over_event = rng.random() < 0.5
+        toss, offset = rng.random(), int(rng.integers(self.window))
+        rare = [bit for bit in range(32) if int(entry["events"]) >> bit & 1 and self.rarity[bit] > 0]
+        if not rare or not over_event:
+            return start
+        events = self._events(segment)
+        score = np.zeros(len(events))
+        for bit in rare:
+            score = np.maximum(score, (events >> bit & 1) * self.rarity[bit])
+        tick = int(np.searchsorted(np.cumsum(score), toss * score.sum(), side="right"))
+        return min(max(tick - offset, 0), last)
+
+    def _events(self, segment: int) -> npt.NDArray[np.uint32]:
+        entry = self._index[segment]
+        path = self._paths[entry["shard"]]
+        try:
+            with path.open("rb") as file:
+                file.seek(int(entry["events_at"]))
+                payload = file.read(4 * int(entry["ticks"]))
+        except OSError as error:
+            raise BadInput(f"{path}: file: cannot be read ({error.strerror})") from error
+        events = np.frombuffer(payload[: len(payload) // 4 * 4], "<u4")
+        if len(events) != entry["ticks"] or np.bitwise_or.reduce(events) != entry["events"]:
+            raise BadInput(f"{path}: events: the shard is damaged or changed while it was in use")
+        return events.astype(np.uint32)
+
+
+def _rarity(totals: npt.NDArray[np.int64], ticks: int) -> npt.NDArray[np.float64]:
+    """How rare each event is, float64 [32]: 1 for the rarest, 0 from RARE_SHARE of the ticks on or if it never occurs."""
+    share = totals / max(ticks, 1)
+    return np.where(totals > 0, np.clip(1.0 - share / RARE_SHARE, 0.0, 1.0), 0.0)
