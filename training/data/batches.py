@@ -206,6 +206,6 @@ class Windows:
 
 
 def _rarity(totals: npt.NDArray[np.int64], ticks: int) -> npt.NDArray[np.float64]:
-    """How rare each event is, float64 [32]: 1 for the rarest, 0 from RARE_SHARE of the ticks on or if it never occurs."""
+    """How rare each event is, float64 [32]: towards 1 for the rarest, 0 from RARE_SHARE of the ticks on."""
     share = totals / max(ticks, 1)
     return np.where(totals > 0, np.clip(1.0 - share / RARE_SHARE, 0.0, 1.0), 0.0)

@@ -27,7 +27,7 @@ def line(report: CollectReport) -> str:
 
 @contextmanager
 def shown(console: Console | None = None) -> Iterator[OnShard]:
-    """A bar on a terminal, a line a shard elsewhere; on standard error by default. Yields the callback for `collect`."""
+    """A bar on a terminal, a line a shard elsewhere; by default on standard error. Yields `collect`'s callback."""
     console = Console(stderr=True) if console is None else console
     if not console.is_terminal:
         yield lambda report: console.print(line(report), highlight=False, soft_wrap=True)

@@ -216,9 +216,10 @@ def _members(path: Path) -> Iterator[tuple[SegmentMeta, dict[str, tuple[int, int
                 if part == "frames":
                     file.seek(places["json"][0])
                     yield _meta(path, file.read(places["json"][1]), places), places
-            file.seek(0, io.SEEK_END)
-            if len(places) not in (0, 4) or file.tell() < end + 1024:
-                raise BadInput(f"{path}: size: the shard was cut off")
+            # tarfile takes a damaged header for the end, so see that the end is there.
+            file.seek(-(-end // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE)
+            if len(places) not in (0, 4) or file.read(2 * tarfile.BLOCKSIZE) != bytes(2 * tarfile.BLOCKSIZE):
+                raise BadInput(f"{path}: file: the shard is damaged or was cut off")
     except OSError as error:
         raise BadInput(f"{path}: file: cannot be read ({error.strerror})") from error
     except tarfile.TarError as error:
