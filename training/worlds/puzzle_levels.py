@@ -12,8 +12,10 @@ from functools import lru_cache
 from heapq import heappop, heappush
 from itertools import permutations
 from typing import NamedTuple
+from zlib import crc32
 
 from models.actions import Action
+from training.worlds.base import SPLITS
 
 SIDE = 8
 CELLS = SIDE * SIDE
@@ -284,17 +286,22 @@ def generate_level(level_seed: int) -> Level:
     Cells are drawn almost independently, so that boards sampled cell by cell in wipe order are mostly fine too: the
     player enters in the first column, boxes start where all four sides are open floor of their room, a key comes
     before its door, and box and goal take turns: in wipe order, neither is ever more than one ahead.
+    A board belongs to one split alone: it is kept only where its checksum falls to the split of the seed.
     """
     draw = random.Random(level_seed)
+    share = next((i for i, seeds in enumerate(SPLITS.values()) if level_seed in seeds), 0)
     with_door = draw.random() < 0.4
     box_count = (1, 1, 2, 2, 2, 3)[int(draw.random() * 6)]
     while True:
         position = _locked_room(draw, box_count) if with_door else _open_room(draw, box_count)
         if position is None:
             continue
+        board = _board_of(position)
+        if crc32(bytes([board.player]) + board.cells) % len(SPLITS) != share:
+            continue
         pushes = solve_pushes(position, _GENERATOR_NODES)
         if pushes is not None and _SHORTEST <= len(pushes) <= _LONGEST:
-            return Level(_board_of(position), pushes)
+            return Level(board, pushes)
 
 
 def _pick(draw: random.Random, cell_set: int) -> int:
