@@ -1,0 +1,447 @@
+"""The platformer: an endless side-scroller, many copies stepped together. Owns rules, camera and drawing.
+
+Refuses pictures (`platformer_art`) and what the ground is made of (`platformer_levels`). Letters in shapes: N copies,
+E enemies a copy, R columns of the ring. All physics are whole pixels a tick, and nothing that matters is hidden for
+longer than a few frames.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from models.actions import Action
+from training.worlds import platformer_art as art
+from training.worlds import platformer_levels as levels
+from training.worlds.base import FRAME_SIZE, Frames, SimulatedWorld, Snapshot
+from training.worlds.platformer_levels import BODY_HEIGHT, BODY_WIDTH, COYOTE, EMPTY, FRIEZE, ROWS, SOLID
+
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+RING = 32  # columns kept a copy: 17 on the screen, one to come, the rest behind
+ENEMIES = 4  # the grammar keeps them rarer
+VIEW = FRAME_SIZE // 8
+OPENING = 12  # plain columns at the start of an episode
+PLAYER_SCREEN_X = 48
+RESPAWN_SCREEN_X = 40
+DEATH_VY, STOMP_VY = -6, -5
+ALIVE, DEAD, CHEER = 0, 1, 2
+NO_ENEMY, WALKING, SQUASHED, GONE = 0, 1, 2, 6  # squashed for the ticks 2, 3, 4, 5
+BANNER_TOP, BANNER_STEP = 24, 2  # pixels
+_MARGIN = 16  # of the canvas, so that sprites need no clipping
+_STRIP = (RING + VIEW) * 8  # the first columns are drawn again behind the last, so that every view is one slice
+
+_TILES = art.tile_set()
+_KILLS_WALK: Flags = SOLID.copy()  # what turns an enemy around
+_KILLS_WALK[[levels.SPIKE, levels.POLE, levels.POLE_TOP]] = True
+
+
+def _mix(value: Ints) -> Ints:
+    """A counter-based hash of int64 (splitmix64's finaliser), so that chance needs no hidden state."""
+    z = value.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((z ^ (z >> np.uint64(31))) >> np.uint64(1)).astype(np.int64)
+
+
+class Platformer(SimulatedWorld):
+    """Public arrays, for measuring and for players that read the simulator: `x y vx vy facing` int64 [N] (hit box's top
+    left in world pixels; facing 1 right, 0 left), `on_ground` bool [N], `state` int64 [N] (ALIVE, DEAD, CHEER),
+    `camera` int64 [N] (world pixel of the screen's left edge), `enemy_x enemy_y enemy_right enemy_state` int64 [N,E],
+    `flag_column banner` int64 [N], `biome` int64 [N] of the newest column, `tiles` uint8 [N,R,16] (column c at c % R).
+    """
+
+    name: ClassVar[str] = "platformer"
+    title: ClassVar[str] = "Runewood Run"
+    version: ClassVar[int] = 1
+    actions: ClassVar[tuple[Action, ...]] = (
+        Action.NOOP, Action.LEFT, Action.RIGHT, Action.JUMP, Action.LEFT_JUMP, Action.RIGHT_JUMP,
+    )  # fmt: skip
+    default_keys: ClassVar[dict[Action, tuple[str, ...]]] = {
+        Action.NOOP: (),
+        Action.LEFT: ("left", "a"),
+        Action.RIGHT: ("right", "d"),
+        Action.JUMP: ("space", "up", "w"),
+        Action.LEFT_JUMP: (),
+        Action.RIGHT_JUMP: (),
+    }
+    palettes: ClassVar[dict[str, list[tuple[int, int, int]]]] = art.PALETTES
+    event_names: ClassVar[tuple[str, ...]] = (
+        "death_spike", "death_pit", "death_enemy", "respawn", "stomp", "coin", "flag", "jump", "land", "biome",
+        "blocked",
+    )  # fmt: skip
+    scripts: ClassVar[dict[str, list[tuple[Action, int]]]] = {
+        "stroll": [(Action.RIGHT, 14), (Action.RIGHT_JUMP, 10), (Action.RIGHT, 22), (Action.RIGHT_JUMP, 16)],
+        "hop": [(Action.RIGHT_JUMP, 12), (Action.RIGHT, 6)],
+        "dither": [
+            (Action.RIGHT, 30), (Action.LEFT, 8), (Action.JUMP, 6), (Action.NOOP, 8), (Action.RIGHT_JUMP, 14),
+            (Action.LEFT_JUMP, 8),
+        ],
+    }  # fmt: skip
+
+    _STATE: ClassVar[tuple[str, ...]] = (
+        "x", "y", "vx", "vy", "facing", "coyote", "on_ground", "state", "camera", "enemy_x", "enemy_y", "enemy_right",
+        "enemy_state", "flag_column", "banner", "biome", "tiles", "stream", "level_index", "level_at", "columns_made",
+    )  # fmt: skip
+
+    def __init__(self, num_envs: int, split: str = "train") -> None:
+        super().__init__(num_envs, split)
+        self._copies = np.arange(num_envs)
+        self._ring_base = self._copies * (RING * ROWS)
+        self._strip = np.zeros((num_envs, FRAME_SIZE, _STRIP), np.uint8)
+        edge = FRAME_SIZE + 2 * _MARGIN
+        self._canvas = np.zeros((num_envs, edge, edge), np.uint8)
+        steers = [(Action.RIGHT.value in a.value) * 1 - (Action.LEFT.value in a.value) * 1 for a in self.actions]
+        self._steers = np.array(steers, np.int64)
+        self._jumps = np.array([Action.JUMP.value in a.value for a in self.actions])
+        self._bits = {name: np.uint32(self.event_bit(name)) for name in self.event_names}
+        self._events = np.zeros(num_envs, np.uint32)
+        self._reset_copies(np.arange(num_envs, dtype=np.int64))
+
+    # --- state -----------------------------------------------------------------------------------------------------
+
+    def _reset_copies(self, seeds: Ints) -> None:
+        n = self.num_envs
+        self.stream = _mix(seeds)
+        self.biome = _mix(self.stream + 1) % levels.BIOMES
+        self.level_index, self.level_at = np.zeros(n, np.int64), np.zeros(n, np.int64)
+        self._level_ops = [self._ops_of(i) for i in range(n)]
+        self.columns_made = np.full(n, OPENING, np.int64)
+        self.tiles = np.zeros((n, RING, ROWS), np.uint8)
+        for i in range(n):
+            self.tiles[i, :OPENING] = np.frombuffer(levels.first_column(int(self.biome[i])), np.uint8)
+        self.camera = np.zeros(n, np.int64)
+        self.x = np.full(n, RESPAWN_SCREEN_X, np.int64)
+        self.y = np.full(n, levels.HOME_ROW * 8 - BODY_HEIGHT, np.int64)
+        self.vx, self.vy = np.zeros(n, np.int64), np.zeros(n, np.int64)
+        self.facing = np.ones(n, np.int64)
+        self.coyote = np.full(n, COYOTE, np.int64)
+        self.on_ground = np.ones(n, np.bool_)
+        self.state = np.zeros(n, np.int64)
+        self.enemy_x, self.enemy_y, self.enemy_right, self.enemy_state = np.zeros((4, n, ENEMIES), np.int64)
+        self.flag_column, self.banner = np.full(n, -1, np.int64), np.zeros(n, np.int64)
+        self._redraw_strips()
+        self._make_columns()
+
+    def snapshot(self) -> Snapshot:
+        return {name: getattr(self, name).copy() for name in self._STATE}
+
+    def restore(self, snapshot: Snapshot) -> None:
+        for name in self._STATE:
+            value = snapshot[name]
+            if len(value) != self.num_envs:
+                raise ValueError(f"snapshot holds {len(value)} copies of {name}, this world has {self.num_envs}")
+            setattr(self, name, value.copy())
+        self._level_ops = [self._ops_of(i) for i in range(self.num_envs)]
+        self._redraw_strips()
+
+    def _ops_of(self, copy: int) -> bytes:
+        """The ops of a copy's current level: a pure function of its stream and level index."""
+        drawn = int(_mix(self.stream[copy : copy + 1] ^ (self.level_index[copy] + 7))[0])
+        return levels.level(self.level_seeds.start + drawn % len(self.level_seeds))
+
+    # --- new ground ------------------------------------------------------------------------------------------------
+
+    def _make_columns(self) -> None:
+        """Give every copy all columns that its screen shows and one more."""
+        while True:
+            short = np.nonzero(self.columns_made < (self.camera + FRAME_SIZE - 1) // 8 + 2)[0]
+            if not len(short):
+                return
+            for i in short:
+                self._make_column(int(i))
+            self._draw_columns(short, self.columns_made[short] - 2)
+            self._draw_columns(short, self.columns_made[short] - 1)
+
+    def _make_column(self, i: int) -> None:
+        """Append one column: the newest one's rune makes its tiles, the level gives its own rune."""
+        made = int(self.columns_made[i])
+        ring = self.tiles[i]
+        newest = ring[(made - 1) % RING]
+        op = self._next_op(i)
+        newest[FRIEZE] = levels.RUNE + op
+        column = levels.next_column(newest.tobytes())
+        ring[made % RING, :FRIEZE] = np.frombuffer(column, np.uint8)
+        ring[made % RING, FRIEZE] = levels.RUNE  # until the column after it is known
+        self.columns_made[i] = made + 1
+        if op == levels.Op.ENEMY:
+            free = np.nonzero(self.enemy_state[i] == NO_ENEMY)[0]
+            if len(free):
+                slot = free[0]
+                self.enemy_x[i, slot], self.enemy_right[i, slot] = made * 8, 0
+                self.enemy_y[i, slot] = (levels.surface(column)[0] - 1) * 8
+                self.enemy_state[i, slot] = WALKING
+        elif op == levels.Op.FLAG:
+            self.flag_column[i], self.banner[i] = made, 0
+            self.biome[i] = levels.surface(column)[1]
+            self._events[i] |= self._bits["biome"]
+
+    def _next_op(self, i: int) -> int:
+        ops, at = self._level_ops[i], int(self.level_at[i])
+        op = ops[at]
+        if at + 1 == len(ops):
+            self.level_index[i] += 1
+            self.level_at[i] = 0
+            self._level_ops[i] = self._ops_of(i)
+        else:
+            self.level_at[i] = at + 1
+        return op
+
+    def _draw_columns(self, copies: Ints, columns: Ints) -> None:
+        """Draw one column in each of the given copies' strips, twice where a view may run past the ring's end."""
+        slots = columns % RING
+        tiles = _TILES[self.tiles[copies, slots]].reshape(len(copies), FRAME_SIZE, 8)
+        pixels = np.where(tiles == art.CLEAR, art.SKY, tiles)
+        for i, slot, picture in zip(copies.tolist(), slots.tolist(), pixels, strict=True):
+            self._strip[i, :, slot * 8 : slot * 8 + 8] = picture
+            if slot < VIEW:
+                again = (slot + RING) * 8
+                self._strip[i, :, again : again + 8] = picture
+
+    def _redraw_strips(self) -> None:
+        for slot in range(RING):
+            self._draw_columns(self._copies, np.full(self.num_envs, slot))
+
+    # --- one tick --------------------------------------------------------------------------------------------------
+
+    def _advance(self, actions: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
+        self._events[:] = 0
+        old_y = self.y
+        free = self.state == ALIVE
+        steer = np.where(free, self._steers[actions], 0)
+        jump = self._jumps[actions] & free
+        dead = self.state == DEAD
+        self._move_players(steer, jump, dead)
+        self._move_dead(dead)
+        self.camera = np.maximum(self.camera, self.x - PLAYER_SCREEN_X)
+        self._make_columns()
+        self._move_enemies()
+        self._touch_flags()
+        self._touch_tiles()
+        self._touch_enemies(old_y)
+        return self._events.copy()
+
+    def _kinds(self, x: Ints, y: Ints) -> npt.NDArray[np.uint8]:
+        """Tile kinds at world pixels, int64 [K,N] or [N] each; above the screen is empty."""
+        row = np.minimum(np.maximum(y >> 3, 0), FRIEZE)
+        kinds: npt.NDArray[np.uint8] = self.tiles.reshape(-1)[self._ring_base + ((x >> 3) % RING) * ROWS + row]
+        return kinds
+
+    def _mark(self, name: str, where: Flags) -> None:
+        self._events |= np.where(where, self._bits[name], np.uint32(0))
+
+    def _move_players(self, steer: Ints, jump: Flags, dead: Flags) -> None:
+        vx = np.where(steer != 0, np.clip(self.vx + steer, -levels.MAX_VX, levels.MAX_VX), self.vx - np.sign(self.vx))
+        leaps = jump & (self.coyote > 0)
+        vy = np.where((self.vy < 0) & ~jump, np.maximum(self.vy, levels.RELEASED_VY), self.vy)
+        vy = np.minimum(np.where(leaps, levels.JUMP_VY, vy) + 1, levels.MAX_FALL)
+        x, vx = self._slide(self.x + vx, vx)
+        y, vy, on_ground = self._fall(x, self.y + vy, vy)
+        coyote = np.where(on_ground, COYOTE, np.maximum(np.where(leaps, 0, self.coyote) - 1, 0))
+        self._mark("jump", leaps & ~dead)
+        self._mark("land", on_ground & ~self.on_ground & ~dead)
+        self._mark("blocked", (steer != 0) & (x == self.x) & (vx == 0) & (self.vx + steer != 0) & ~dead)
+        self.facing = np.where(steer > 0, 1, np.where(steer < 0, 0, self.facing))
+        self.x, self.vx = np.where(dead, self.x, x), np.where(dead, 0, vx)
+        self.y, self.vy = np.where(dead, self.y, y), np.where(dead, self.vy, vy)
+        self.coyote = np.where(dead, 0, coyote)
+        self.on_ground = on_ground & ~dead
+
+    def _slide(self, x: Ints, vx: Ints) -> tuple[Ints, Ints]:
+        """Stop sideways movement at solid tiles and at the screen's left edge."""
+        edge = np.where(vx > 0, x + BODY_WIDTH - 1, x)
+        heights = self.y + np.array([[0], [7], [13]])
+        hit = SOLID[self._kinds(edge[None], heights)].any(0) & (vx != 0)
+        x = np.where(hit, np.where(vx > 0, (edge & ~7) - BODY_WIDTH, (edge & ~7) + 8), x)
+        out = x < self.camera
+        return np.where(out, self.camera, x), np.where(hit | out, 0, vx)
+
+    def _fall(self, x: Ints, y: Ints, vy: Ints) -> tuple[Ints, Ints, Flags]:
+        """Stop vertical movement at solid tiles, and at one-way planks when coming from above."""
+        falls = vy > 0
+        edge = np.where(falls, y + BODY_HEIGHT - 1, y)
+        kinds = self._kinds(x + np.array([[0], [BODY_WIDTH - 1]]), edge[None])
+        solid = SOLID[kinds].any(0)
+        fresh = self.y + BODY_HEIGHT - 1 < (edge & ~7)
+        plank = (kinds == levels.PLANK).any(0) & fresh
+        lands = falls & (solid | plank)
+        bumps = (vy < 0) & solid
+        y = np.where(lands, (edge & ~7) - BODY_HEIGHT, np.where(bumps, (edge & ~7) + 8, y))
+        return y, np.where(lands | bumps, 0, vy), lands
+
+    def _move_dead(self, dead: Flags) -> None:
+        """The dead fall through everything; below the screen they come back at its top."""
+        vy = np.minimum(self.vy + 1, levels.MAX_FALL)
+        y = self.y + vy
+        back = dead & (y >= FRAME_SIZE)
+        self.vy = np.where(back, 0, np.where(dead, vy, self.vy))
+        self.y = np.where(back, -BODY_HEIGHT, np.where(dead, y, self.y))
+        self.x = np.where(back, self.camera + RESPAWN_SCREEN_X, self.x)
+        self.facing = np.where(back, 1, self.facing)
+        self.state = np.where(back, ALIVE, self.state)
+        self._mark("respawn", back)
+
+    def _move_enemies(self) -> None:
+        """Walk where the screen shows ground ahead, turn elsewhere; what is off the screen is never asked."""
+        x, right = self.enemy_x, self.enemy_right
+        camera = self.camera[:, None]
+        ahead = np.where(right == 1, x + 8, x - 1).T
+        wall = _KILLS_WALK[self._kinds(ahead, self.enemy_y.T + 4)].T
+        floor = SOLID[self._kinds(ahead, self.enemy_y.T + 8)].T
+        off_right = (right == 1) & (x + 10 > camera + FRAME_SIZE)
+        leaving = (right == 0) & (x - 1 < camera)
+        turn = (wall | ~floor | off_right) & ~leaving
+        awake = (self.enemy_state == WALKING) & (x + 9 <= camera + FRAME_SIZE)
+        self.enemy_right = np.where(awake & turn, 1 - right, right)
+        self.enemy_x = np.where(awake & ~turn, x + 2 * right - 1, x)
+        flat = np.where(self.enemy_state >= SQUASHED, self.enemy_state + 1, self.enemy_state)
+        off_left = self.enemy_x + 9 <= camera
+        self.enemy_state = np.where(off_left | (flat >= GONE), NO_ENEMY, flat)
+
+    def _touch_flags(self) -> None:
+        """Raise the banner of a touched flag, tick by tick, while the player cheers."""
+        cheering = self.state == CHEER
+        self.banner = self.banner + BANNER_STEP * cheering
+        done = cheering & (self.banner >= BANNER_TOP)
+        pole = self.flag_column * 8 + 3
+        top = (levels.HOME_ROW - levels.POLE_ROWS) * 8
+        reaches = (self.x < pole + 2) & (self.x + BODY_WIDTH > pole) & (self.y + BODY_HEIGHT > top)
+        touched = (self.state == ALIVE) & reaches & (self.flag_column >= 0) & (self.banner == 0)
+        self.state = np.where(touched, CHEER, np.where(done, ALIVE, self.state))
+        self._mark("flag", touched)
+
+    def _touch_tiles(self) -> None:
+        """Take coins; die in spikes and pits."""
+        feet = self.y + BODY_HEIGHT - 1
+        xs = self.x + np.array([[0], [7], [0], [7], [0], [7]])
+        ys = np.stack([self.y, self.y, self.y + 7, self.y + 7, feet, feet])
+        living = self.state != DEAD
+        coins = (self._kinds(xs, ys) == levels.COIN) & living
+        for corner, i in zip(*np.nonzero(coins), strict=True):
+            self._take_coin(int(i), int(xs[corner, i]) >> 3, int(ys[corner, i]) >> 3)
+        self._mark("coin", coins.any(0))
+        sides = self.x + np.array([[1], [6], [1], [6]])
+        sharp = np.stack([self.y + 7, self.y + 7, feet, feet])
+        pricked = ((self._kinds(sides, sharp) == levels.SPIKE) & (feet >= (sharp & ~7) + 3)).any(0) & living
+        drowned = (feet + 1 >= levels.PIT_FEET) & living
+        self._mark("death_spike", pricked & ~drowned)
+        self._mark("death_pit", drowned)
+        self._kill(pricked | drowned)
+
+    def _take_coin(self, i: int, column: int, row: int) -> None:
+        slot = column % RING
+        self.tiles[i, slot, row] = EMPTY
+        sky = art.SKY[row * 8, 0]
+        for at in (slot, slot + RING) if slot < VIEW else (slot,):
+            self._strip[i, row * 8 : row * 8 + 8, at * 8 : at * 8 + 8] = sky
+
+    def _touch_enemies(self, old_y: Ints) -> None:
+        """Stomp what is fallen upon; die of any other touch. The cheering are left in peace."""
+        x, y = self.x[:, None], self.y[:, None]
+        near = (x < self.enemy_x + 7) & (x + BODY_WIDTH > self.enemy_x + 1)
+        near &= (y + BODY_HEIGHT > self.enemy_y + 1) & (y < self.enemy_y + 8)
+        touch = near & (self.enemy_state == WALKING) & (self.state == ALIVE)[:, None]
+        above = (self.y > old_y)[:, None] & (old_y[:, None] + BODY_HEIGHT <= self.enemy_y + 4)
+        stomped = touch & above
+        stomps = stomped.any(1)
+        bitten = touch.any(1) & ~stomps
+        self.enemy_state = np.where(stomped, SQUASHED, self.enemy_state)
+        self.vy = np.where(stomps, STOMP_VY, self.vy)
+        self.on_ground = self.on_ground & ~stomps
+        self.coyote = np.where(stomps, 0, self.coyote)
+        self._mark("stomp", stomps)
+        self._mark("death_enemy", bitten)
+        self._kill(bitten)
+
+    def _kill(self, who: Flags) -> None:
+        self.state = np.where(who, DEAD, self.state)
+        self.vx = np.where(who, 0, self.vx)
+        self.vy = np.where(who, DEATH_VY, self.vy)
+        self.on_ground = self.on_ground & ~who
+
+    # --- pictures --------------------------------------------------------------------------------------------------
+
+    def render_frames(self) -> Frames:
+        inner = slice(_MARGIN, _MARGIN + FRAME_SIZE)
+        for i, at in enumerate((self.camera % (RING * 8)).tolist()):
+            self._canvas[i, inner, inner] = self._strip[i, :, at : at + FRAME_SIZE]
+        row, column = _MARGIN + art.LAMP_AT[0], _MARGIN + art.LAMP_AT[1]
+        self._canvas[:, row : row + 16, column : column + 16] = art.LAMP
+        self._paste_banners()
+        self._paste_enemies()
+        self._paste_players()
+        return self._canvas[:, inner, inner].copy()
+
+    def _paste(self, i: int, sprite: npt.NDArray[np.uint8], x: int, y: int) -> None:
+        """Draw over one copy's canvas at screen pixels; what lies wholly outside is not drawn."""
+        height, width = sprite.shape
+        top, left = y + _MARGIN, x + _MARGIN
+        edge = FRAME_SIZE + 2 * _MARGIN
+        if 0 <= top <= edge - height and 0 <= left <= edge - width:
+            region = self._canvas[i, top : top + height, left : left + width]
+            np.copyto(region, sprite, where=sprite != art.CLEAR)
+
+    def _paste_banners(self) -> None:
+        x = self.flag_column * 8 + 5 - self.camera
+        y = (levels.HOME_ROW - 1) * 8 - 1 - self.banner
+        for i in np.nonzero((self.flag_column >= 0) & (x > -_MARGIN) & (x < FRAME_SIZE))[0]:
+            self._paste(int(i), art.BANNER, int(x[i]), int(y[i]))
+
+    def _paste_enemies(self) -> None:
+        copies, slots = np.nonzero(self.enemy_state != NO_ENEMY)
+        x, state = self.enemy_x[copies, slots], self.enemy_state[copies, slots]
+        looks = np.where(state == WALKING, (x >> 2) & 1, state)
+        left = x - self.camera[copies] - art.BEETLE_OFFSET[0]
+        top = self.enemy_y[copies, slots] - art.BEETLE_OFFSET[1]
+        right = self.enemy_right[copies, slots]
+        for i, look, side, px, py in zip(
+            copies.tolist(), looks.tolist(), right.tolist(), left.tolist(), top.tolist(), strict=True
+        ):
+            self._paste(i, art.BEETLE[side][look], px, py)
+
+    def _poses(self) -> Ints:
+        """int64 [N], a function of what is seen: state, whether in the air and which way, and where on a tile."""
+        walk = np.where(self.vx == 0, art.HERO_STAND, art.HERO_WALK + ((self.x >> 1) & 3))
+        air = np.where(self.vy < 0, art.HERO_JUMP, art.HERO_FALL)
+        alive = np.where(self.on_ground, walk, air)
+        return np.choose(self.state, [alive, np.full_like(alive, art.HERO_DEAD), np.full_like(alive, art.HERO_CHEER)])
+
+    def _paste_players(self) -> None:
+        x = self.x - self.camera - art.HERO_OFFSET[0]
+        y = self.y - art.HERO_OFFSET[1]
+        mirrored = 1 - self.facing
+        for i, pose, side, px, py in zip(
+            range(self.num_envs), self._poses().tolist(), mirrored.tolist(), x.tolist(), y.tolist(), strict=True
+        ):
+            self._paste(i, art.HERO[side][pose], px, py)
+
+    # --- for measuring and for players that read the simulator -----------------------------------------------------
+
+    def tiles_ahead(self, n_columns: int) -> npt.NDArray[np.uint8]:
+        """Tile kinds uint8 [N,16,n_columns] from the hit box's left edge on; `EMPTY` where not made yet."""
+        columns = (self.x[:, None] >> 3) + np.arange(n_columns)
+        kinds = self.tiles[self._copies[:, None], columns % RING].transpose(0, 2, 1)
+        return np.where((columns < self.columns_made[:, None])[:, None], kinds, EMPTY).astype(np.uint8)
+
+    def suggest(self, rng: np.random.Generator) -> Ints:
+        """Actions int64 [N] of a competent player: runs right, jumps what must be jumped, often for coins too."""
+        right, right_jump = self.actions.index(Action.RIGHT), self.actions.index(Action.RIGHT_JUMP)
+        ahead = self.tiles_ahead(4)
+        foot = (self.y + BODY_HEIGHT) >> 3
+        within = (self.x & 7)[:, None]
+        rows = np.clip(foot, 1, FRIEZE - 1)
+        floor = np.take_along_axis(ahead, rows[:, None, None], 1)[:, 0]
+        shin = np.take_along_axis(ahead, rows[:, None, None] - 1, 1)[:, 0]
+        distance = np.arange(4) * 8 - within - 8  # from the leading edge to each column, px
+        wall = (SOLID[shin] & (distance >= 0) & (distance <= 10)).any(1)
+        spike = ((shin == levels.SPIKE) & (distance >= -8) & (distance <= 4)).any(1)
+        pit = ((floor >= levels.PIT_TOP) & (floor <= levels.PIT_BODY) & (distance >= -8) & (distance <= -2)).any(1)
+        gap = self.enemy_x - (self.x[:, None] + BODY_WIDTH)
+        level_with = np.abs(self.enemy_y + 8 - (self.y[:, None] + BODY_HEIGHT)) < 12
+        foe = ((self.enemy_state == WALKING) & level_with & (gap > -12) & (gap < 16)).any(1)
+        coin = (ahead[:, :FRIEZE, 1:3] == levels.COIN).any((1, 2)) & (rng.random(self.num_envs) < 0.15)
+        rising = (self.vy < 0) & ~self.on_ground
+        return np.where(wall | spike | pit | foe | coin | rising, right_jump, right).astype(np.int64)

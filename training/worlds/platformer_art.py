@@ -1,0 +1,403 @@
+"""The platformer's pictures: palettes, tiles and sprites as ASCII art. Owns colours and pixels; refuses rules.
+
+One letter is one palette index (`INK`), `.` is transparent. Every palette gives each index the same meaning.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+
+CLEAR = 255  # transparent in `Pixels`; never reaches a frame
+TILE = 8
+
+# k outline, v void, 1-3 sky from the top down, g green, d dark soil, e light soil, m metal, w white, y gold,
+# o orange, r red, s skin, b blue, p purple
+INK: dict[str, int] = {letter: index for index, letter in enumerate("kv123gdemwyorsbp")} | {".": CLEAR}
+
+PALETTES: dict[str, list[tuple[int, int, int]]] = {
+    "day": [
+        (26, 20, 40), (52, 42, 78), (104, 186, 240), (148, 212, 246), (196, 234, 250), (92, 196, 84),
+        (122, 72, 54), (170, 108, 70), (128, 138, 160), (255, 255, 255), (255, 210, 72), (236, 132, 52),
+        (226, 58, 68), (255, 208, 172), (58, 104, 216), (176, 92, 208),
+    ],
+    "dusk": [
+        (28, 14, 38), (62, 28, 72), (110, 62, 132), (204, 96, 122), (250, 160, 112), (96, 148, 92),
+        (92, 50, 62), (144, 82, 80), (132, 116, 148), (255, 246, 224), (255, 214, 92), (242, 122, 56),
+        (214, 40, 76), (255, 204, 170), (64, 84, 190), (158, 74, 190),
+    ],
+    "night": [
+        (8, 8, 20), (30, 26, 62), (18, 28, 66), (28, 44, 90), (42, 66, 116), (48, 148, 120),
+        (58, 48, 84), (92, 78, 118), (104, 122, 158), (234, 244, 255), (246, 222, 112), (220, 128, 84),
+        (222, 66, 104), (240, 200, 190), (62, 126, 228), (168, 96, 226),
+    ],
+    "candy": [
+        (66, 24, 62), (112, 48, 104), (255, 190, 214), (255, 212, 222), (255, 232, 226), (110, 214, 176),
+        (196, 104, 112), (234, 150, 134), (168, 152, 190), (255, 255, 255), (255, 222, 94), (255, 150, 80),
+        (240, 70, 112), (255, 216, 190), (84, 138, 236), (198, 108, 222),
+    ],
+    "contrast": [
+        (0, 0, 0), (0, 0, 132), (0, 124, 255), (0, 255, 255), (170, 255, 255), (0, 220, 0),
+        (112, 40, 0), (128, 128, 0), (128, 128, 128), (255, 255, 255), (255, 255, 0), (255, 128, 0),
+        (255, 0, 0), (255, 190, 140), (80, 0, 255), (255, 0, 255),
+    ],
+}  # fmt: skip
+
+
+def draw(rows: str) -> Pixels:
+    """ASCII rows, whitespace-separated → uint8 [H,W] palette indices with `CLEAR` where nothing is drawn."""
+    return np.array([[INK[letter] for letter in row] for row in rows.split()], np.uint8)
+
+
+def _sky() -> Pixels:
+    sky = np.empty((128, 1), np.uint8)
+    sky[:48], sky[48:88], sky[88:] = INK["1"], INK["2"], INK["3"]
+    return sky
+
+
+SKY = _sky()  # uint8 [128,1]: one colour a pixel row, bands meet at tile edges
+
+# Terrain never reaches the top five tile rows, so this disc and its stars stand still on the screen.
+LAMP_AT = (8, 104)  # pixel row, column
+LAMP = draw("""
+    1111111111111111
+    11111yyyyyy11111
+    111yyyyyyyyyy111
+    11yyyyyyyyyyyy11
+    11ywwyyyyyyyyy11
+    1ywwwyyyyyyyyyo1
+    1ywwyyyyyyyyyyo1
+    1yyyyyyyyyyyyoo1
+    1yyyyyyyyyyyyoo1
+    1yyyyyyyyyyyyoo1
+    1yyyyyyyyyyyooo1
+    11yyyyyyyyyyoo11
+    11oyyyyyyyyooo11
+    111oooyyooooo111
+    11111oooooo11111
+    1111111111111111
+""")
+
+GRASS_TOP = draw("""
+    gggggggg
+    gggggggg
+    yggggggg
+    gggggygg
+    ggdggggd
+    gddgdggd
+    deddddgd
+    deedeeed
+""")
+GRASS_BODY = draw("""
+    eeeeeeee
+    edeeeeee
+    eeeeedde
+    eeeeeeee
+    eeeeeeee
+    eeddeeee
+    eeeeeeed
+    eeeeeeee
+""")
+STONE_TOP = draw("""
+    wwwwwwww
+    mmmmmmmw
+    mwmmmmmm
+    mmmmmmwm
+    kkkkkkkk
+    mmmkmmmm
+    mmmkmmmm
+    kkkkkkkk
+""")
+STONE_BODY = draw("""
+    mmmmmmmk
+    mvmmmmmk
+    mmmmmmmk
+    kkkkkkkk
+    mmmkmmmm
+    mmmkmmvm
+    mmmkmmmm
+    kkkkkkkk
+""")
+CANDY_TOP = draw("""
+    ssssssss
+    sswsssss
+    rsssrsss
+    rssrrssr
+    rrsrrrsr
+    prrrprrp
+    pppppppp
+    pppppppp
+""")
+CANDY_BODY = draw("""
+    pppppppp
+    pppvvppp
+    ppvppppp
+    pppppppp
+    pppppppp
+    vppppppv
+    pppppvvp
+    pppppppp
+""")
+
+
+def _pit_top(edge: str) -> Pixels:
+    """The rim of a gap: remembers ground height and biome (by the colour of its sparks) for the next column."""
+    return draw(f"""
+        ........
+        .{edge}...{edge}..
+        ........
+        v...v...
+        vv.vvv.v
+        vvvvvvvv
+        v{edge}vvv{edge}vv
+        vvvvvvvv
+    """)
+
+
+PIT_BODY = draw("vvvvvvvv vvvvvvvv vvvkvvvv vvvvvvvv vvvvvvvv vvvvvvkv vvvvvvvv vvvvvvvv")
+COIN = draw("""
+    ..kkkk..
+    .kyyyyk.
+    kywyyyok
+    kywyyyok
+    kywyyyok
+    kyyyyyok
+    .kyoook.
+    ..kkkk..
+""")
+SPIKE = draw("""
+    ........
+    ........
+    ..k...k.
+    .kwk.kwk
+    .kwk.kwk
+    kwmmkwmm
+    kwmmkwmm
+    kkkkkkkk
+""")
+PLANK = draw("""
+    kkkkkkkk
+    oyyyoyyy
+    eoooeooo
+    kkkkkkkk
+    ..kek...
+    ...k....
+    ........
+    ........
+""")
+BRICK = draw("""
+    kkkkkkkk
+    oyyyooyk
+    oooooook
+    kkkkkkkk
+    yyokoyyy
+    ooekoooo
+    eeekeeee
+    kkkkkkkk
+""")
+BLOCK = draw("""
+    kkkkkkkk
+    kwwwwwmk
+    kwmmmmvk
+    kwmwmmvk
+    kwmmmmvk
+    kwmmmmvk
+    kmvvvvvk
+    kkkkkkkk
+""")
+POLE = draw("...kmk.. ...kwk.. ...kmk.. ...kmk.. ...kmk.. ...kwk.. ...kmk.. ...kmk..")
+POLE_TOP = draw("...kkk.. ..kywyk. ..kyyyk. ..kyyok. ...kkk.. ...kwk.. ...kmk.. ...kmk..")
+FLOWER = draw("""
+    ..rrr...
+    .rrrrr..
+    .rryrr..
+    .rrrrr..
+    ..rrr...
+    ...g..g.
+    .g.g.gg.
+    .gggggg.
+""")
+LANTERN = draw("""
+    ..kkkk..
+    .kyyyyk.
+    .kywwyk.
+    .kyyyyk.
+    ..kkkk..
+    ...mm...
+    ...mm...
+    ..kmmk..
+""")
+LOLLY = draw("""
+    ..bbbb..
+    .bwwwwb.
+    bwbbbbwb
+    bwbwwbwb
+    .bwwwwb.
+    ..bbbb..
+    ...ww...
+    ...ww...
+""")
+
+# One rune a line of play, in the order of `platformer_levels.Op`. The left-most pixel column alone tells them apart.
+RUNES: tuple[Pixels, ...] = tuple(
+    draw("mmmmmmmm " + rows + " vvvvvvvv")
+    for rows in (
+        "vvvvvvvv vvvvvvvv vvmmmvvv vvmmmvvv vvvvvvvv vvvvvvvv",  # flat
+        "vvvgvvvv vvgggvvv vgggggvv gggggggv gvvgvvgv gvvgvvgv",  # up 1
+        "gvvgvvgv gvgggvgv gggvgggv vvvgvvvv vvgggvvv vggvggvv",  # up 2
+        "vvvovvvv vvvovvvv ooooooov ooooooov ovooovov vvvovvvv",  # down 1
+        "ooovooov ovooovov vvvovvvv voovoovv vvooovvv ovvovvov",  # down 2
+        "kkkkkkkv krrrrrkv krkkkrkv krkrkrkv krkkkrkv kkkkkkkv",  # pit
+        "vvyyyvvv vyvvvyvv yvvyvvyv yvvyvvyv yyvvvyyv yvyyyvyv",  # coin low
+        "yvvyvvyv yyyyyyyv yyvvvyyv yyvvvyyv vyyyyyvv vvvyvvvv",  # coin high
+        "rvvvvvrv rvvrvvrv rrvrvrrv rrvrvrrv rrrrrrrv rrrrrrrv",  # spike
+        "vvvvvvvv eeeeeeev vvvvvvvv eeeeeeev vvvevvvv evvevvev",  # plank
+        "moovoomv mvvvvvmv vovovovv vvvovvvv mvvvvvmv moovoomv",  # brick
+        "wwwwwwwv wvvvvvwv wvwwwvwv wvwwwvwv wvvvvvwv wwwwwwwv",  # block
+        "pvvvvvpv ppvvvppv pppppppv vpvpvpvv pppppppv ppvpvppv",  # enemy
+        "svvsvvsv vsvsvsvv svsssvsv sssgsssv vvsssvvv svvsvvsv",  # decoration
+        "bwbwbwbv bbwbwbbv bwbwbwbv bbbbbbbv bvvvvvvv bbbvvvvv",  # flag
+    )
+)
+
+BANNER = draw("""
+    kkkkkkkk
+    krrrrrrk
+    krwrrrk.
+    krwwrrrk
+    krwrrrk.
+    krrrrrrk
+    kkkkkkkk
+""")
+
+
+# The hero, 12x16, looking right: head and trunk by pose, legs by step.
+def _hero(head: str, trunk: str, legs: str) -> Pixels:
+    return draw(f"{head} {trunk} {legs}")
+
+
+_LOOK = """
+    ...kkkkkk...
+    ..kooooook..
+    .kooyyooook.
+    .kooooooook.
+    .kooosssssk.
+    .koosskskskk
+    .kkosskskssk
+    ..kksssssskk
+"""
+_SCARF = """
+    .rrrrrrrrk..
+    rrkrrrrrrk..
+    r.kbbbbbbk..
+    ..ksbbbbsk..
+    ..kbbbbbbk..
+"""
+_SCARF_UP = """
+    rrrrrrrrrk..
+    .rkrrrrrrks.
+    ..kbbbbbbks.
+    ..kbbbbbbk..
+    ..kbbbbbbk..
+"""
+_STAND = "..kbbkkbbk.. ..kddkkddk.. ..kkkkkkkk.."
+_STEPS = (
+    "..kbbkkbbbk. .kddk..kddk. .kkkk..kkkk.",
+    "..kkbbbbk... ...kbdddk... ...kkkkkk...",
+    "..kbbbkbbk.. kddbk.kddk.. kkkk..kkkk..",
+    "...kbbbbkk.. ..kdddbbk... ..kkkkkkk...",
+)
+_TUCKED = "..kbbbbbbbk. .kddkkbddk.. .kkk..kkk..."
+_SPREAD = ".kbbbkkbbbk. kddk....kddk kkk......kkk"
+
+_DEAD = """
+    ...kkkkkk...
+    ..kooooook..
+    .kooyyooook.
+    .kooooooook.
+    .kssssssssk.
+    .kkskssksk..
+    .ksksskssk..
+    .kkskksksk..
+    kkrrrrrrrrkk
+    ksrrrrrrrrsk
+    kkkbbbbbbkkk
+    ..kbbbbbbk..
+    ..kbbbbbbk..
+    .kbbkkkkbbk.
+    kddk....kddk
+    kkkk....kkkk
+"""
+_CHEER = """
+    kk.kkkkkk.kk
+    kskooooooksk
+    kskooyyooksk
+    kkkooooookkk
+    .kkssssssk..
+    .koksskssk..
+    .kossssssk..
+    ..kskrrsk...
+    ..krrrrrrk..
+    ..krrrrrrk..
+    ..kbbyybbk..
+    ..kbbbbbbk..
+    ..kbbbbbbk..
+    ..kbbkkbbk..
+    ..kddkkddk..
+    ..kkkkkkkk..
+"""
+
+HERO_OFFSET = (2, 2)  # sprite's top left is this far left of and above the hit box
+HERO_STAND, HERO_WALK, HERO_JUMP, HERO_FALL, HERO_DEAD, HERO_CHEER = 0, 1, 5, 6, 7, 8
+_HERO_RIGHT: tuple[Pixels, ...] = (
+    _hero(_LOOK, _SCARF, _STAND),
+    *(_hero(_LOOK, _SCARF, step) for step in _STEPS),
+    _hero(_LOOK, _SCARF, _TUCKED),
+    _hero(_LOOK, _SCARF_UP, _SPREAD),
+    draw(_DEAD),
+    draw(_CHEER),
+)
+HERO: tuple[tuple[Pixels, ...], tuple[Pixels, ...]] = (_HERO_RIGHT, tuple(pose[:, ::-1].copy() for pose in _HERO_RIGHT))
+
+# The beetle, 10x9, looking left, two steps; then four ever flatter pictures of one that was stomped.
+_BEETLE = """
+    ..kkkkkk..
+    .kpppppyk.
+    kpppppppyk
+    kwwkpwwkpk
+    kwkkpwkkpk
+    kpppppppyk
+    kypppppypk
+    .kkkkkkkk.
+"""
+BEETLE_OFFSET = (1, 1)
+_BEETLE_LEFT: tuple[Pixels, ...] = (draw(_BEETLE + " .kdk..kdk."), draw(_BEETLE + " ..kdkkdk.."))
+_FLAT_ROWS = ((0, 1, 3, 4, 6, 7, 8), (0, 1, 4, 7, 8), (0, 4, 7), (1, 7))
+
+
+def _squash(rows: tuple[int, ...]) -> Pixels:
+    flat = np.full((9, 10), CLEAR, np.uint8)
+    flat[9 - len(rows) :] = _BEETLE_LEFT[0][list(rows)]
+    return flat
+
+
+# BEETLE[looks right][0, 1: steps; 2-5: squashed]
+BEETLE: tuple[tuple[Pixels, ...], ...] = tuple(
+    tuple(art[:, :: -1 if mirrored else 1].copy() for art in (*_BEETLE_LEFT, *map(_squash, _FLAT_ROWS)))
+    for mirrored in (False, True)
+)
+
+
+def tile_set() -> npt.NDArray[np.uint8]:
+    """All tiles, uint8 [kinds,8,8], in the order of the kinds in `platformer_levels`."""
+    empty = np.full((TILE, TILE), CLEAR, np.uint8)
+    tiles: list[np.ndarray[Any, Any]] = [
+        empty, GRASS_TOP, STONE_TOP, CANDY_TOP, GRASS_BODY, STONE_BODY, CANDY_BODY,
+        _pit_top("g"), _pit_top("m"), _pit_top("p"), PIT_BODY, COIN, SPIKE, PLANK, BRICK, BLOCK, POLE, POLE_TOP,
+        FLOWER, LANTERN, LOLLY, *RUNES,
+    ]  # fmt: skip
+    return np.stack(tiles).astype(np.uint8)

@@ -1,0 +1,370 @@
+"""The platformer's ground: tile kinds, the column rule, the grammar of levels and the proof that one can be passed.
+
+Owns what the world is made of and how a body moves through tiles; refuses pictures, enemies' lives and the camera.
+
+A column is 16 tiles. Row 15 is a frieze whose rune says what the next column holds: `next_column` makes rows 0-14 of
+column c+1 from column c alone. So a new column's only surprise is its own rune, drawn from a grammar over the last
+six runes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+ROWS = 16
+FRIEZE = 15  # the row of runes
+BIOMES = 3  # grass, stone, candy
+TOP_ROW, BOTTOM_ROW = 9, 13  # the ground's surface stays between these rows
+HOME_ROW = 12  # where levels begin and flags stand
+POLE_ROWS = 5
+
+EMPTY = 0
+GROUND_TOP, GROUND_BODY, PIT_TOP = 1, 4, 7  # plus the biome
+PIT_BODY, COIN, SPIKE, PLANK, BRICK, BLOCK, POLE, POLE_TOP = range(10, 18)
+DECORATION = 18  # plus the biome
+RUNE = 21  # plus the op of the next column
+
+
+class Op(IntEnum):
+    """What a rune promises for the next column."""
+
+    FLAT = 0
+    UP1 = 1
+    UP2 = 2
+    DOWN1 = 3
+    DOWN2 = 4
+    PIT = 5
+    COIN_LOW = 6
+    COIN_HIGH = 7
+    SPIKE = 8
+    PLANK = 9
+    BRICK = 10
+    BLOCK = 11
+    ENEMY = 12
+    DECORATION = 13
+    FLAG = 14
+
+
+KINDS = RUNE + len(Op)
+SOLID: npt.NDArray[np.bool_] = np.zeros(KINDS, np.bool_)
+SOLID[GROUND_TOP:PIT_TOP] = True
+SOLID[[BRICK, BLOCK]] = True
+
+_RISE = {Op.UP1: -1, Op.UP2: -2, Op.DOWN1: 1, Op.DOWN2: 2}
+
+
+def surface(column: bytes) -> tuple[int, int]:
+    """(row, biome) of a column's ground, or of the ground that a pit interrupts."""
+    for row in range(FRIEZE - 1, -1, -1):
+        kind = column[row]
+        if GROUND_TOP <= kind < GROUND_BODY:
+            return row, kind - GROUND_TOP
+        if PIT_TOP <= kind < PIT_BODY:
+            return row, kind - PIT_TOP
+    raise ValueError("column has no ground and no pit")
+
+
+@lru_cache(maxsize=65536)
+def next_column(column: bytes) -> bytes:
+    """Rows 0-14 of the column to the right of `column` (16 tile kinds): a function of what that column shows."""
+    op = Op(column[FRIEZE] - RUNE)
+    ground, biome = surface(column)
+    ground += _RISE.get(op, 0)
+    if op is Op.FLAG:
+        biome = (biome + 1) % BIOMES
+    pit = op is Op.PIT
+    new = bytearray(FRIEZE)
+    new[ground] = (PIT_TOP if pit else GROUND_TOP) + biome
+    new[ground + 1 :] = bytes([PIT_BODY if pit else GROUND_BODY + biome]) * (FRIEZE - ground - 1)
+    above = ground - 1
+    if pit and PIT_TOP <= column[ground] < PIT_BODY and COIN not in column[:FRIEZE]:
+        new[ground - 4] = COIN  # over the second column of a pit
+    elif op is Op.COIN_LOW:
+        new[ground - 2] = COIN
+    elif op is Op.COIN_HIGH:
+        new[ground - 4] = COIN
+    elif op is Op.SPIKE:
+        new[above] = SPIKE
+    elif op is Op.PLANK:
+        new[ground - 3] = PLANK
+        if column[ground - 3] == PLANK and column[ground - 4] != COIN:
+            new[ground - 4] = COIN  # over every second plank
+    elif op is Op.BRICK:
+        new[ground - 3] = BRICK
+    elif op is Op.BLOCK:
+        new[above] = BLOCK
+        if column[above] == BLOCK and column[above - 1] != BLOCK:
+            new[above - 1] = BLOCK  # stairs: one, two, one
+    elif op is Op.DECORATION:
+        new[above] = DECORATION + biome
+    elif op is Op.FLAG:
+        new[ground - POLE_ROWS : ground] = bytes([POLE_TOP] + [POLE] * (POLE_ROWS - 1))
+    return bytes(new)
+
+
+def first_column(biome: int) -> bytes:
+    """A plain column at the home row whose rune promises another."""
+    column = bytearray(ROWS)
+    column[HOME_ROW] = GROUND_TOP + biome
+    column[HOME_ROW + 1 : FRIEZE] = bytes([GROUND_BODY + biome]) * (FRIEZE - HOME_ROW - 1)
+    column[FRIEZE] = RUNE + Op.FLAT
+    return bytes(column)
+
+
+# --- the grammar -----------------------------------------------------------------------------------------------------
+
+CONTEXT = 6
+CALM = frozenset({Op.FLAT, Op.COIN_LOW, Op.COIN_HIGH, Op.DECORATION})
+_WEIGHTS: tuple[tuple[Op, float], ...] = (
+    (Op.FLAT, 0.28), (Op.PIT, 0.13), (Op.SPIKE, 0.10), (Op.COIN_LOW, 0.11), (Op.PLANK, 0.09), (Op.BRICK, 0.06),
+    (Op.BLOCK, 0.08), (Op.DECORATION, 0.08),
+)  # fmt: skip
+
+
+def _run_length(context: Sequence[int], op: Op) -> int:
+    """How many of the newest ops in `context` are `op`."""
+    length = 0
+    for past in reversed(context):
+        if past != op:
+            break
+        length += 1
+    return length
+
+
+def _begun(context: Sequence[int]) -> tuple[tuple[Op, float], ...] | None:
+    """Continuations of something that the last columns began; None where they began nothing."""
+    last, run = Op(context[-1]), _run_length(context, Op(context[-1]))
+    flat = ((Op.FLAT, 1.0),)
+    if last is Op.PIT:
+        more = (0.65, 0.4, 0.0)[run - 1]
+    elif last is Op.SPIKE:
+        more = (0.3, 0.0)[run - 1]
+    elif last is Op.PLANK:
+        more = (1.0, 1.0, 0.6, 0.5, 0.0)[run - 1]
+    elif last is Op.BRICK:
+        more = (1.0, 0.5, 0.3, 0.0)[run - 1]
+    elif last is Op.BLOCK:
+        more = (0.6, 0.5, 0.0)[run - 1]
+    elif last is Op.COIN_HIGH:
+        return ((Op.COIN_HIGH, 1.0),) if run == 1 else ((Op.COIN_LOW, 1.0),)
+    elif last is Op.COIN_LOW:
+        if run == 1 and context[-2] == Op.COIN_HIGH:
+            return flat
+        return ((Op.COIN_LOW, 0.5), (Op.COIN_HIGH, 0.5)) if run == 1 else ((Op.COIN_LOW, 1.0),) if run == 2 else flat
+    elif last in CALM:
+        return None
+    else:
+        return flat
+    return ((last, more), (Op.FLAT, 1.0 - more))
+
+
+@lru_cache(maxsize=65536)
+def choices(context: tuple[int, ...], ground: int) -> tuple[tuple[Op, float], ...]:
+    """What may follow the last six ops where the ground stands at row `ground`: ops with their probabilities."""
+    begun = _begun(context)
+    if begun is not None:
+        return begun
+    calm = 0
+    for past in reversed(context):
+        if past not in CALM:
+            break
+        calm += 1
+    if calm < 2:
+        return ((Op.FLAT, 1.0),)
+    options = list(_WEIGHTS)
+    for op, step in _RISE.items():
+        if TOP_ROW <= ground + step <= BOTTOM_ROW:
+            homeward = (ground > HOME_ROW - 1) == (step < 0)
+            options.append((op, 0.11 if homeward else 0.06))
+    if calm >= 3 and Op.ENEMY not in context:
+        options.append((Op.ENEMY, 0.45))
+    if calm >= 3 and ground == HOME_ROW:
+        options.append((Op.FLAG, 0.14))
+    total = sum(weight for _, weight in options)
+    return tuple((op, weight / total) for op, weight in options)
+
+
+def _pick(options: tuple[tuple[Op, float], ...], chance: float) -> Op:
+    for op, weight in options:
+        chance -= weight
+        if chance < 0:
+            return op
+    return options[-1][0]
+
+
+SHORTEST, LONGEST = 40, 120  # columns of a level, its flag included
+_LEAD = 3  # plain columns after a flag
+
+
+def _attempt(chances: list[float]) -> list[int] | None:
+    """One draw from the grammar; None where no flag came in time."""
+    ops: list[int] = [Op.FLAT] * _LEAD
+    context = (int(Op.FLAT),) * CONTEXT
+    ground = HOME_ROW
+    for chance in chances:
+        op = _pick(choices(context, ground), chance)
+        ground += _RISE.get(op, 0)
+        ops.append(int(op))
+        context = (*context[1:], int(op))
+        if op is Op.FLAG:
+            return ops if len(ops) >= SHORTEST else None
+    return None
+
+
+def columns_of(ops: Sequence[int], biome: int) -> list[bytes]:
+    """Columns of 16 kinds: column 0 is plain ground, column i + 1 obeys ops[i], the last promises plain ground."""
+    column = first_column(biome)
+    columns: list[bytes] = []
+    for op in [*ops, Op.FLAT]:
+        column = column[:FRIEZE] + bytes([RUNE + op])
+        columns.append(column)
+        column = next_column(column)
+    return columns
+
+
+@lru_cache(maxsize=4096)
+def level(seed: int) -> bytes:
+    """The ops of level `seed`, flag last. Draws that come out too short, too long or impassable are drawn again."""
+    for attempt in range(1000):
+        draws = np.random.Generator(np.random.Philox(key=[seed, attempt]))
+        ops = _attempt(draws.random(LONGEST - _LEAD).tolist())
+        if ops is not None and _passable(columns_of([*ops, *[Op.FLAT] * 4], 0), 8, (HOME_ROW * 8) - BODY_HEIGHT):
+            return bytes(ops)
+    raise RuntimeError(f"no passable level for seed {seed}")
+
+
+# --- how a body moves, one body at a time (the world moves many at once by the same rule) -----------------------------
+
+BODY_WIDTH, BODY_HEIGHT = 8, 14
+MAX_VX, MAX_FALL = 2, 7
+JUMP_VY, RELEASED_VY = -8, -3
+COYOTE = (
+    4  # counts down from the last tick on the ground, so that three ticks after the first one in the air still jump
+)
+PIT_FEET = FRIEZE * 8  # feet here: dead
+
+_SPIKE_INSET, _SPIKE_TOP = 1, 3  # pixels of a spike tile's sides and top that do no harm
+
+
+@dataclass(frozen=True)
+class Body:
+    """A player's body: pixels of its hit box's top left, pixels a tick, ticks of coyote time left."""
+
+    x: int
+    y: int
+    vx: int = 0
+    vy: int = 0
+    coyote: int = 0
+    on_ground: bool = False
+
+
+def _kind(columns: Sequence[bytes], x: int, y: int) -> int:
+    column = x >> 3
+    if column < 0 or column >= len(columns):
+        return EMPTY
+    return columns[column][min(max(y >> 3, 0), FRIEZE)]
+
+
+_IS_SOLID: tuple[bool, ...] = tuple(bool(flag) for flag in SOLID)
+
+
+def move_body(columns: Sequence[bytes], body: Body, steer: int, jump: bool) -> Body:
+    """One tick of a living body; `steer` is -1, 0 or 1. The scalar twin of the world's own vector rule."""
+    vx, vy, coyote = body.vx, body.vy, body.coyote
+    vx = max(-MAX_VX, min(MAX_VX, vx + steer)) if steer else vx - (vx > 0) + (vx < 0)
+    if jump and coyote > 0:
+        vy, coyote = JUMP_VY, 0
+    elif vy < 0 and not jump:
+        vy = max(vy, RELEASED_VY)
+    vy = min(vy + 1, MAX_FALL)
+    x, y = body.x + vx, body.y
+    if vx:
+        edge = x + BODY_WIDTH - 1 if vx > 0 else x
+        if any(_IS_SOLID[_kind(columns, edge, y + dy)] for dy in (0, 7, 13)):
+            x = (edge & ~7) - BODY_WIDTH if vx > 0 else (edge & ~7) + 8
+            vx = 0
+    y += vy
+    on_ground = False
+    if vy > 0:
+        feet = y + BODY_HEIGHT - 1
+        fresh = body.y + BODY_HEIGHT - 1 < feet & ~7
+        for edge in (x, x + BODY_WIDTH - 1):
+            kind = _kind(columns, edge, feet)
+            on_ground = on_ground or _IS_SOLID[kind] or (kind == PLANK and fresh)
+        if on_ground:
+            y, vy = (feet & ~7) - BODY_HEIGHT, 0
+    elif vy < 0 and (_IS_SOLID[_kind(columns, x, y)] or _IS_SOLID[_kind(columns, x + BODY_WIDTH - 1, y)]):
+        y, vy = (y & ~7) + 8, 0
+    return Body(x, y, vx, vy, COYOTE if on_ground else max(coyote - 1, 0), on_ground)
+
+
+def body_dies(columns: Sequence[bytes], body: Body) -> bool:
+    """Whether a body stands in spikes or has fallen into the frieze."""
+    if body.y + BODY_HEIGHT >= PIT_FEET:
+        return True
+    for edge in (body.x + _SPIKE_INSET, body.x + BODY_WIDTH - 1 - _SPIKE_INSET):
+        feet = body.y + BODY_HEIGHT - 1
+        for y in (body.y + 7, feet):
+            if _kind(columns, edge, y) == SPIKE and feet >= (y & ~7) + _SPIKE_TOP:
+                return True
+    return False
+
+
+# (steer, ticks that jump is held): a witness is made of these, each until the body stands again
+_MOVES = ((1, 0), (1, 16), (1, 5), (1, 2), (-1, 0))
+_STRIDE, _LONGEST_FLIGHT = 4, 80
+
+
+def _play(columns: Sequence[bytes], body: Body, steer: int, held: int, goal: int) -> Body | None:
+    """Play one move until the body stands; None where it dies or leaves to the left."""
+    for tick in range(_LONGEST_FLIGHT):
+        body = move_body(columns, body, steer, tick < held)
+        if body.x < 0 or body_dies(columns, body):
+            return None
+        if body.x >= goal or (body.on_ground and tick + 1 >= _STRIDE):
+            return body
+    return None
+
+
+def _passable(columns: Sequence[bytes], x: int, y: int) -> bool:
+    """Depth-first search for one run, in the real physics, from a standing body to beyond the right edge."""
+    goal = len(columns) * 8 - BODY_WIDTH
+    seen: set[tuple[int, int, int]] = set()
+    # Each entry still has its moves from the index on to be tried, so that a straight run tries little.
+    stack = [(Body(x, y, 0, 0, COYOTE, True), 0)]
+    while stack:
+        body, index = stack.pop()
+        if index + 1 < len(_MOVES):
+            stack.append((body, index + 1))
+        after = _play(columns, body, *_MOVES[index], goal)
+        if after is None or (after.x, after.y, after.vx) in seen:
+            continue
+        if after.x >= goal:
+            return True
+        seen.add((after.x, after.y, after.vx))
+        stack.append((after, 0))
+    return False
+
+
+def level_is_passable(tiles: npt.NDArray[Any], start: tuple[int, int] | None = None) -> bool:
+    """Whether a player can get from the left of a tile map to its right edge, enemies left aside.
+
+    `tiles` int [16,C] tile kinds. `start` is the pixel (x, y) of the hit box's top left; None drops the player from
+    the top of the first column.
+    """
+    columns = [bytes(column) for column in np.asarray(tiles, np.uint8).T]
+    body = Body(*(start if start is not None else (0, -BODY_HEIGHT)))
+    for _ in range(_LONGEST_FLIGHT):
+        if body_dies(columns, body):
+            return False
+        if body.on_ground:
+            return _passable(columns, body.x, body.y)
+        body = move_body(columns, body, 0, False)
+    return False
