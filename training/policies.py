@@ -18,12 +18,13 @@ Actions = npt.NDArray[np.int64]
 
 # Shares of play time in a mixture: skilled play reaches the content, the rest covers what a player might press.
 MIX: dict[str, float] = {
-    "expert": 0.3,
+    "expert": 0.25,
     "noisy_expert": 0.25,
-    "sticky": 0.2,
+    "biased": 0.15,
+    "sticky": 0.1,
     "hold": 0.1,
-    "random": 0.1,
-    "scripted": 0.05,
+    "random": 0.05,
+    "scripted": 0.1,
 }
 
 
@@ -67,6 +68,30 @@ class Sticky:
         drawn = self.rng.integers(len(world.actions), size=world.num_envs)
         change = self.rng.random(world.num_envs) < 1.0 / self.mean_ticks
         self._held = drawn if self._held is None else np.where(change, drawn, self._held)
+        return self._held.copy()
+
+
+class Biased:
+    """Sticky play with a taste: each copy prefers some actions for `taste_ticks` on average, then others.
+    It walks far in one direction, and so into what a careful player avoids."""
+
+    def __init__(self, rng: np.random.Generator, mean_ticks: float = 8.0, taste_ticks: float = 80.0) -> None:
+        self.rng = rng
+        self.mean_ticks = mean_ticks
+        self.taste_ticks = taste_ticks
+        self._taste: npt.NDArray[np.float64] | None = None  # cumulative probabilities [N,A]
+        self._held: Actions | None = None
+
+    def act(self, world: SimulatedWorld) -> Actions:
+        """Actions int64 [N]."""
+        copies, known = world.num_envs, len(world.actions)
+        tastes = np.cumsum(self.rng.dirichlet(np.full(known, 0.4), size=copies), axis=1)
+        turn, change, toss = self.rng.random((3, copies))
+        if self._taste is None:
+            self._taste = tastes
+        self._taste = np.where((turn < 1.0 / self.taste_ticks)[:, None], tastes, self._taste)
+        drawn = np.minimum((self._taste < toss[:, None]).sum(axis=1), known - 1)
+        self._held = drawn if self._held is None else np.where(change < 1.0 / self.mean_ticks, drawn, self._held)
         return self._held.copy()
 
 
@@ -183,6 +208,7 @@ def make_policy(name: str, rng: np.random.Generator) -> Policy:
         "random": Random,
         "sticky": Sticky,
         "hold": lambda rng: Sticky(rng, mean_ticks=40.0),
+        "biased": Biased,
         "scripted": Scripted,
         "expert": Expert,
         "noisy_expert": NoisyExpert,

@@ -47,7 +47,7 @@ def test_same_generator_same_play(name: str, world: Any) -> None:
     assert runs[0].min() >= 0 and runs[0].max() < len(world.actions)
 
 
-@pytest.mark.parametrize("name", ["random", "sticky", "hold", "noisy_expert", "mixture"])
+@pytest.mark.parametrize("name", ["random", "sticky", "hold", "biased", "noisy_expert", "mixture"])
 def test_every_action_is_played(name: str, world: Any) -> None:
     played = play(make_policy(name, np.random.default_rng(0)), world, 600)
     assert set(np.unique(played)) == set(range(len(world.actions)))

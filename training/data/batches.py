@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from models.manifest import BadInput
 from training.data.dataset import DataSetCard, read_card, shard_paths
-from training.data.shards import INDEX, Index, read_part, scan_shard
+from training.data.index_cache import shard_index
+from training.data.shards import INDEX, Index, read_part
 
 RARE_SHARE = 0.01  # an event of fewer ticks than this share is rare, the more so the fewer
 IDLE_WEIGHT = 0.05  # of a segment in which no pixel changes
@@ -144,7 +145,7 @@ class Windows:
     def _scan(self, folder: Path, card: DataSetCard) -> Index:
         found = []
         for path in shard_paths(folder):
-            index, totals = scan_shard(path, card, len(self._paths))
+            index, totals = shard_index(path, card, len(self._paths))
             self._paths.append(path)
             self._totals += totals
             found.append(index)

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from models.manifest import BadInput
 from training.data.dataset import CARD_NAME, TEMPORARY, DataSetCard, read_card, shard_path, write_card
 from training.data.episode import Episode
-from training.data.shards import PackedSegment, pack_segment, scan_shard, write_shard
+from training.data.index_cache import shard_index
+from training.data.shards import PackedSegment, pack_segment, write_shard
 from training.policies import make_policy
 from training.worlds.base import FRAME_SIZE, SimulatedWorld
 from training.worlds.registry import make_world
@@ -142,7 +143,7 @@ def collect(
             new = not path.exists()
             if new:
                 write_shard(path, play_shard(card, number))
-            index, counts = scan_shard(path, card)
+            index, counts = shard_index(path, card)
             played = int(index["ticks"].sum())
             totals += counts
             have = [have[0] + played, have[1] + path.stat().st_size, have[2] + 1, have[3] + new * played]
