@@ -1,0 +1,1 @@
+"""What executes a world's graphs. Siblings have one shape, that of `base.Backend`."""

@@ -1,0 +1,51 @@
+"""How much memory is used. Owns resident memory and VRAM; refuses to fail where a driver is missing."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import psutil
+
+_MB = 1 << 20
+
+
+def resident_mb() -> float:
+    """Resident memory of this process in units of 2**20 bytes."""
+    return float(psutil.Process().memory_info().rss) / _MB
+
+
+class VramProbe:
+    """Asks NVML how much of the first card's memory is used: by this process where it is listed, else by all.
+
+    Without a card or a driver, the answer is None from then on.
+    """
+
+    def __init__(self) -> None:
+        self._nvml: Any = None
+        self._card: Any = None
+        try:
+            import pynvml
+
+            pynvml.nvmlInit()
+            self._card = pynvml.nvmlDeviceGetHandleByIndex(0)
+            self._nvml = pynvml
+        except Exception:  # NVML raises its own kinds for each missing part, and an OSError for a broken library
+            self._nvml = None
+
+    def used_mb(self) -> float | None:
+        """Used VRAM in units of 2**20 bytes, or None where it can't be known."""
+        if self._nvml is None:
+            return None
+        try:
+            own = self._own_bytes()
+            used = own if own is not None else int(self._nvml.nvmlDeviceGetMemoryInfo(self._card).used)
+        except self._nvml.NVMLError:
+            return None
+        return used / _MB
+
+    def _own_bytes(self) -> int | None:
+        for process in self._nvml.nvmlDeviceGetComputeRunningProcesses(self._card):
+            if process.pid == os.getpid() and process.usedGpuMemory is not None:
+                return int(process.usedGpuMemory)
+        return None

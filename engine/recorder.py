@@ -1,0 +1,250 @@
+"""Recording while playing. Owns the thread that writes a session folder; refuses to slow the game or to read it back.
+
+Actions are never dropped: if a disk stands still for so long that their queue fills, the recording ends. Pictures are
+dropped from the video when the encoder falls behind; the one before is then shown for longer, so time stays true.
+What cannot be written any more ends the recording with one line in `problem`; play goes on and what is complete stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from engine.atomic import write_atomically
+from engine.frame import Frame
+from engine.history import History
+from engine.machine import package_version
+from engine.recording import ACTIONS_NAME, SESSION_NAME, VIDEO_NAME, SessionHeader
+from engine.session import Session
+from engine.video import VideoWriter, WholeFile
+from models.manifest import BadInput, Manifest
+
+LINES = 1 << 16  # waiting lines: half an hour at 30 ticks
+PICTURES = 64  # waiting pictures: two seconds
+SYNC_EVERY = 1.0  # seconds
+
+Picture = npt.NDArray[np.uint8]
+
+
+class Recorder:
+    """Writes one session folder. `begin`, `add`, `add_reset`, `finish` come from the thread that steps the session."""
+
+    def __init__(self, folder: Path, palette: str | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        """Make `folder`, which must be new or empty. `palette` colours the video (None: the first). Raises BadInput."""
+        self.folder = folder
+        self.problem: str | None = None
+        self.dropped_pictures = 0
+        self._palette = palette
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._lines: deque[bytes] = deque()
+        self._pictures: deque[tuple[int, Picture]] = deque()
+        self._finishing = False
+        self._ticks = 0
+        self._thread: threading.Thread | None = None
+        self._colours: Picture | None = None
+        self._log = _make_folder(folder)
+
+    @property
+    def frames(self) -> int:
+        """Frames handed over since `begin`."""
+        return self._ticks
+
+    @property
+    def active(self) -> bool:
+        """Whether frames are still taken."""
+        return not self._finishing and self.problem is None
+
+    def begin(self, session: Session) -> None:
+        """Record from the session's newest frame on; what led to it is written too, so that all can be regenerated."""
+        manifest = session.checkpoint.manifest
+        header = _header(session, self._palette)
+        self._colours = _colours(manifest, header.palette)
+        self._add_picture(session.frame.pixels, wait=False)
+        work = (header, session.history, manifest.picture_shape)
+        self._thread = threading.Thread(target=self._run, args=work, name="recorder", daemon=True)
+        self._thread.start()
+
+    def add(self, frame: Frame, wait: bool = False) -> None:
+        """Take a frame. `wait` lets the encoder catch up instead of dropping a picture, where nobody plays."""
+        self._add_line(_line(index=frame.index, action=frame.action.value, tokens_digest=frame.tokens_digest))
+        self._add_picture(frame.pixels, wait)
+
+    def add_reset(self, start: int, rng_seed: int) -> None:
+        """The session begins anew; its frame 0 is added next."""
+        self._add_line(_line(event="reset", start=start, rng_seed=rng_seed))
+
+    def finish(self) -> None:
+        """Take nothing more. Returns at once; the thread writes what is left."""
+        with self._changed:
+            self._finishing = True
+            self._changed.notify_all()
+
+    def close(self, timeout: float = 30.0) -> None:
+        """Finish and wait until all is on disk."""
+        self.finish()
+        if self._thread is not None:
+            self._thread.join(timeout)
+            return
+        self._log.close()
+        with contextlib.suppress(OSError):  # never begun: leave nothing behind
+            (self.folder / ACTIONS_NAME).unlink()
+            self.folder.rmdir()
+
+    def _add_line(self, line: bytes) -> None:
+        with self._changed:
+            if not self.active:
+                return
+            if len(self._lines) >= LINES:
+                self.problem = f"{self.folder}: recording: stopped (the disk takes no more)"
+            self._lines.append(line)
+            self._changed.notify_all()
+
+    def _add_picture(self, pixels: Picture, wait: bool) -> None:
+        with self._changed:
+            if not self.active:
+                return
+            if wait:
+                self._changed.wait_for(lambda: len(self._pictures) < PICTURES or not self.active)
+            if len(self._pictures) < PICTURES:
+                self._pictures.append((self._ticks, pixels))
+            else:
+                self.dropped_pictures += 1
+            self._ticks += 1
+            self._changed.notify_all()
+
+    def _run(self, header: SessionHeader, history: History, shape: tuple[int, ...]) -> None:
+        log, video = self._log, None
+        try:
+            _write_header(self.folder, header)
+            for index, (action, digest) in enumerate(history):
+                log.add(_line(index=index, action=action.value, tokens_digest=digest))
+            log.flush()
+            video = VideoWriter(self.folder / VIDEO_NAME, shape, header.tick_rate)
+            self._write_all(log, video)
+            video.close()
+            log.sync()
+        except Exception as error:  # disk, encoder: play must go on whatever it is
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            self._fail(reason or type(error).__name__)
+            if video is not None:
+                video.abandon()
+        finally:
+            log.close()
+
+    def _write_all(self, log: _ActionLog, video: VideoWriter) -> None:
+        synced = self._clock()
+        while (work := self._next_work()) is not None:
+            lines, picture = work
+            for line in lines:
+                log.add(line)
+            log.flush()
+            if picture is not None:
+                tick, pixels = picture
+                video.add(pixels if self._colours is None else self._colours[pixels], tick)
+            if self._clock() - synced >= SYNC_EVERY:
+                log.sync()
+                video.sync()
+                synced = self._clock()
+
+    def _next_work(self) -> tuple[list[bytes], tuple[int, Picture] | None] | None:
+        """All waiting lines and one picture, so that lines never wait for more than one; None when all is done."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._lines or self._pictures or not self.active)
+            if self.problem is not None or not (self._lines or self._pictures):
+                return None
+            lines = list(self._lines)
+            self._lines.clear()
+            picture = self._pictures.popleft() if self._pictures else None
+            self._changed.notify_all()
+            return lines, picture
+
+    def _fail(self, reason: str) -> None:
+        with self._changed:
+            self.problem = f"{self.folder}: recording: stopped ({reason.splitlines()[0]})"
+            self._lines.clear()
+            self._pictures.clear()
+            self._changed.notify_all()
+
+
+class _ActionLog:
+    """actions.ndjson: whole lines only, as far as the disk allows."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = WholeFile(path)
+        self._pending = bytearray()
+        self._whole = 0
+
+    def add(self, line: bytes) -> None:
+        self._pending += line
+
+    def flush(self) -> None:
+        """Hand the added lines to the system. Raises OSError, having cut off what went only half."""
+        try:
+            self._file.write(bytes(self._pending))
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._whole)
+            raise
+        self._whole += len(self._pending)
+        self._pending.clear()
+
+    def sync(self) -> None:
+        self._file.sync()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _make_folder(folder: Path) -> _ActionLog:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise BadInput(f"{folder}: recording: expected a new or an empty folder")
+        return _ActionLog(folder / ACTIONS_NAME)
+    except OSError as error:
+        raise BadInput(f"{folder}: recording: cannot be written ({error.strerror or error})") from error
+
+
+def _header(session: Session, palette: str | None) -> SessionHeader:
+    manifest, info = session.checkpoint.manifest, session.backend.info
+    if manifest.pixels == "palette" and palette not in manifest.palettes:
+        palette = next(iter(manifest.palettes))
+    return SessionHeader(
+        dreamcade=package_version("dreamcade"),
+        world=manifest.name,
+        checkpoint_digest=manifest.digest,
+        backend=info.name,
+        backend_version=info.version,
+        device=info.device,
+        threads=info.threads,
+        instruction_set=info.instruction_set,
+        rng_seed=session.rng_seed,
+        start=session.start,
+        tick_rate=manifest.tick_rate,
+        palette=palette,
+        video_from=session.index,
+    )
+
+
+def _write_header(folder: Path, header: SessionHeader) -> None:
+    text = yaml.safe_dump(header.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    write_atomically(folder / SESSION_NAME, text.encode())
+
+
+def _colours(manifest: Manifest, palette: str | None) -> Picture | None:
+    """The palette uint8 [colours,3]; None where pictures are RGB already."""
+    return None if palette is None else np.array(manifest.palettes[palette], np.uint8)
+
+
+def _line(**fields: str | int) -> bytes:
+    return json.dumps(fields, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,146 @@
+"""A session folder as it is read. Owns its schema and tolerance of a torn end; refuses to write or play it.
+
+`session.yaml` says what the session began from, `actions.ndjson` has one line a frame or event. A killed process leaves
+at most a torn last line, which is passed over; damage anywhere else is told with its line.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.actions import Action
+from models.manifest import BadInput, first_problem, read_yaml
+
+SESSION_NAME = "session.yaml"
+ACTIONS_NAME = "actions.ndjson"
+VIDEO_NAME = "video.mp4"
+
+HEADER_LIMIT = 1 << 16  # bytes
+ACTIONS_LIMIT = 1 << 29  # bytes: two months at 30 ticks
+LINE_LIMIT = 1 << 10  # bytes; a line is about eighty
+
+Count = Annotated[int, Field(strict=True, ge=0, lt=1 << 63)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+Text = Annotated[str, Field(max_length=200)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SessionHeader(_Strict):
+    """`session.yaml`: what was played on what. `video_from` is the index of the frame that the video begins with."""
+
+    schema_version: Literal[1] = 1
+    dreamcade: Text
+    world: Text
+    checkpoint_digest: Digest
+    backend: Text
+    backend_version: Text
+    device: Text
+    threads: Annotated[int, Field(strict=True, ge=1, le=4096)]
+    instruction_set: Text
+    rng_seed: Count
+    start: Count
+    tick_rate: Annotated[int, Field(strict=True, ge=1, le=240)]
+    palette: Text | None = None
+    video_from: Count = 0
+
+
+class FrameEntry(_Strict):
+    """A line of a frame: its index since the last reset, the action that led to it, its tokens digest."""
+
+    index: Count
+    action: Action
+    tokens_digest: Digest
+
+
+class ResetEvent(_Strict):
+    """A line that says that the session began anew; frame 0 follows."""
+
+    event: Literal["reset"] = "reset"
+    start: Count
+    rng_seed: Count
+
+
+Entry = FrameEntry | ResetEvent
+
+
+@dataclass(frozen=True)
+class SessionRecord:
+    """A whole recording. Entry i stands in line i + 1. `torn` says that a half-written last line was passed over."""
+
+    folder: Path
+    header: SessionHeader
+    entries: tuple[Entry, ...]
+    torn: bool
+
+    @property
+    def frames(self) -> int:
+        """Number of frames, those at index 0 included."""
+        return sum(isinstance(entry, FrameEntry) for entry in self.entries)
+
+
+def read_session(folder: Path) -> SessionRecord:
+    """Read a session folder. Raises BadInput naming file, line and field."""
+    path = folder / SESSION_NAME
+    if not path.is_file():
+        raise BadInput(f"{path}: file: expected a recorded session, found none")
+    document = read_yaml(path, HEADER_LIMIT)
+    try:
+        header = SessionHeader.model_validate(document)
+    except ValidationError as error:
+        raise BadInput(f"{path}: {first_problem(error)}") from error
+    entries, torn = _read_entries(folder / ACTIONS_NAME)
+    return SessionRecord(folder, header, tuple(entries), torn)
+
+
+def _read_entries(path: Path) -> tuple[list[Entry], bool]:
+    entries: list[Entry] = []
+    try:
+        if path.stat().st_size > ACTIONS_LIMIT:
+            raise BadInput(f"{path}: size: expected at most {ACTIONS_LIMIT} bytes")
+        with path.open("rb") as file:
+            while line := file.readline(LINE_LIMIT):
+                if not line.endswith(b"\n"):
+                    if len(line) < LINE_LIMIT:
+                        return entries, True
+                    raise BadInput(f"{path}:{len(entries) + 1}: line: expected at most {LINE_LIMIT} bytes")
+                entry = _read_entry(f"{path}:{len(entries) + 1}", line)
+                _check_order(f"{path}:{len(entries) + 1}", entries, entry)
+                entries.append(entry)
+    except FileNotFoundError:
+        return [], False  # killed before the first frame
+    except OSError as error:
+        raise BadInput(f"{path}: file: cannot be read ({error.strerror or error})") from error
+    return entries, False
+
+
+def _read_entry(place: str, line: bytes) -> Entry:
+    try:
+        document = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{place}: line: expected one JSON object") from error
+    kind = ResetEvent if isinstance(document, dict) and "event" in document else FrameEntry
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        raise BadInput(f"{place}: {first_problem(error)}") from error
+
+
+def _check_order(place: str, before: list[Entry], entry: Entry) -> None:
+    last = before[-1] if before else None
+    if isinstance(entry, ResetEvent):
+        if not isinstance(last, FrameEntry):
+            raise BadInput(f"{place}: event: expected frame 0 first")
+        return
+    expected = last.index + 1 if isinstance(last, FrameEntry) else 0
+    if entry.index != expected:
+        raise BadInput(f"{place}: index: expected {expected}, found {entry.index}")
+    if entry.index == 0 and entry.action is not Action.NOOP:
+        raise BadInput(f"{place}: action: expected noop at frame 0, found {entry.action.value}")

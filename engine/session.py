@@ -1,0 +1,123 @@
+"""A session: one play of one world. Owns which frame comes next; refuses threads, pacing and windows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.backends.base import Backend
+from engine.checkpoint import Checkpoint
+from engine.frame import Frame, FrameTimes, tokens_digest
+from engine.history import History
+from engine.noise import frame_noise
+from models.actions import Action
+from models.manifest import BadInput, Manifest
+
+RNG_SEED_LIMIT = 1 << 63  # an rng_seed is a non-negative 64-bit number
+
+
+class Session:
+    """Play of a checkpoint on a backend. `reset` comes first; start, rng_seed and actions determine every frame."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, backend: Backend, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.backend = backend
+        self.start = 0
+        self.rng_seed = 0
+        self._clock = clock
+        self._frame: Frame | None = None
+        self._indices = action_indices(checkpoint.manifest)
+        self._listed = tuple(entry.action for entry in checkpoint.manifest.actions)
+        # Kept so that a recording can begin at any time and still regenerate every frame.
+        self._played = bytearray()
+        self._digests = bytearray()
+
+    @property
+    def frame(self) -> Frame:
+        """The newest frame. There is one from the first reset on."""
+        if self._frame is None:
+            raise RuntimeError("the session has not been reset yet")
+        return self._frame
+
+    @property
+    def index(self) -> int:
+        """Index of the newest frame."""
+        return self.frame.index
+
+    @property
+    def history(self) -> History:
+        """What was played since the reset, as it is now."""
+        return History(self._listed, bytes(self._played), bytes(self._digests))
+
+    def reset(self, start: int, rng_seed: int) -> Frame:
+        """Begin anew from start `start`: the state sees that start's context. Returns frame 0. Raises BadInput."""
+        tokens, actions = self._context(start, rng_seed)
+        taken = self._clock()
+        self.backend.reset()
+        unused = np.zeros(self.checkpoint.manifest.tokens, np.float32)  # what it would choose is not taken
+        for frame, action in zip(tokens[:-1], actions, strict=True):
+            self.backend.step(frame, int(action), unused)
+        self.start, self.rng_seed = start, rng_seed
+        self._played.clear()
+        self._digests.clear()
+        pixels = self.checkpoint.start_pixels[start].copy()
+        return self._advance(0, Action.NOOP, tokens[-1].copy(), pixels, 0.0, taken, None)
+
+    def step(self, action: Action, key_time: float | None = None) -> Frame:
+        """The next frame. An action that this world doesn't know becomes the nearest that it knows."""
+        last = self.frame
+        taken = self._clock()
+        action = self.known_action(action)
+        index = last.index + 1
+        noise = frame_noise(self.rng_seed, index, self.checkpoint.manifest.tokens)
+        out = self.backend.step(last.tokens, self._indices[action], noise)
+        return self._advance(index, action, out.tokens, out.picture, out.entropy, taken, key_time)
+
+    def known_action(self, action: Action) -> Action:
+        """The action of this world that `action` means here: buttons that it doesn't know are let go."""
+        return self._listed[self._indices[action]]
+
+    def _context(self, start: int, rng_seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        checkpoint = self.checkpoint
+        if not 0 <= start < checkpoint.starts:
+            raise BadInput(f"{checkpoint.manifest.name}: start: expected 0 to {checkpoint.starts - 1}, found {start}")
+        if not 0 <= rng_seed < RNG_SEED_LIMIT:
+            raise BadInput(
+                f"{checkpoint.manifest.name}: rng_seed: expected 0 to {RNG_SEED_LIMIT - 1}, found {rng_seed}"
+            )
+        return checkpoint.start_tokens[start], checkpoint.start_actions[start]
+
+    def _advance(
+        self,
+        index: int,
+        action: Action,
+        tokens: npt.NDArray[np.int64],
+        pixels: npt.NDArray[np.uint8],
+        entropy: float,
+        taken: float,
+        key_time: float | None,
+    ) -> Frame:
+        tokens.flags.writeable = pixels.flags.writeable = False
+        digest = tokens_digest(action, tokens)
+        self._played.append(self._indices[action])
+        self._digests += bytes.fromhex(digest)
+        ready = self._clock()
+        times = FrameTimes(taken, key_time, ready - taken, ready)
+        self._frame = Frame(index, action, pixels, tokens, digest, entropy, times)
+        return self._frame
+
+
+def action_indices(manifest: Manifest) -> dict[Action, int]:
+    """The graph's index for every action of the vocabulary: its own, or that of the known one sharing most buttons."""
+    listed = [entry.action for entry in manifest.actions]
+
+    def nearest(action: Action) -> int:
+        inside = [number for number, known in enumerate(listed) if known.buttons <= action.buttons]
+        return max(inside, key=lambda number: len(listed[number].buttons))
+
+    return {action: nearest(action) for action in Action}

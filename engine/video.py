@@ -1,0 +1,95 @@
+"""The video of a recording. Owns encoding frames so that a killed process leaves a file that opens; refuses queues.
+
+A fragmented MP4: a fragment is complete and on disk every half second, and no index is needed at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import av
+
+SIDE = 512  # pixels that a small picture is enlarged to, by a whole number
+_FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
+_ENCODER = {"preset": "veryfast", "tune": "zerolatency", "crf": "20", "bf": "0"}
+
+
+class WholeFile:
+    """A file that takes every byte at once, so that nothing waits in memory when the process is killed."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb", buffering=0)
+
+    def write(self, data: bytes) -> int:
+        """Write all of `data`. Raises OSError."""
+        left = memoryview(data)
+        while left:
+            left = left[self._file.write(left) :]
+        return len(data)
+
+    def sync(self) -> None:
+        """Make what was written survive a power cut. Raises OSError."""
+        os.fsync(self._file.fileno())
+
+    def truncate(self, size: int) -> None:
+        """Cut the file to `size` bytes."""
+        self._file.truncate(size)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class VideoWriter:
+    """Encodes pictures of one shape to H.264. Used by one thread. Raises OSError when the disk refuses."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...], tick_rate: int) -> None:
+        """`shape` is that of the pictures: (H, W) of palette indices or (H, W, 3)."""
+        import av  # takes a while to import, and only a recording needs it
+
+        height, width = shape[:2]
+        scale = 2 * max(1, SIDE // 2 // max(height, width))  # even, as the chroma planes want it
+        self._size = (width * scale, height * scale)
+        self._file = WholeFile(path)
+        self._container: av.container.OutputContainer = av.open(self._file, "w", format="mp4", options=_FRAGMENTS)
+        stream = self._container.add_stream("libx264", rate=tick_rate, options=_ENCODER)
+        stream.width, stream.height = self._size
+        stream.pix_fmt = "yuv420p"
+        stream.gop_size = max(1, tick_rate // 2)
+        stream.codec_context.thread_count = 1  # the cores belong to the model
+        stream.codec_context.time_base = Fraction(1, tick_rate)
+        self._stream = stream
+        self._frame_class = av.VideoFrame
+
+    def add(self, picture: npt.NDArray[np.uint8], tick: int) -> None:
+        """Encode a picture uint8 [H,W,3], shown from `tick` on; ticks rise."""
+        small = self._frame_class.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        frame = small.reformat(*self._size, format="yuv420p", interpolation="POINT")
+        frame.pts, frame.time_base = tick, self._stream.codec_context.time_base
+        self._container.mux(self._stream.encode(frame))
+
+    def sync(self) -> None:
+        """Make the fragments written so far survive a power cut."""
+        self._file.sync()
+
+    def close(self) -> None:
+        """Write what the encoder still holds and close. Raises OSError."""
+        try:
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
+        finally:
+            self._file.close()
+
+    def abandon(self) -> None:
+        """Close without another word, after a failure: the fragments on disk stay."""
+        self._file.close()
+        with contextlib.suppress(Exception):  # its last bytes have no file any more
+            self._container.close()
