@@ -28,6 +28,7 @@ WIPE_RANK = tuple(sorted(range(CELLS), key=WIPE_ORDER.__getitem__))
 _BORDER = sum(1 << cell for cell in range(CELLS) if cell // SIDE in (0, 7) or cell % SIDE in (0, 7))
 _INSIDE = ((1 << CELLS) - 1) ^ _BORDER
 _FAR = 99  # pushes; more than any board needs
+_MOST_BOXES = 5  # more would make the matching of boxes and goals slow
 _SHORTEST, _LONGEST = 4, 14  # pushes of a generated level
 _GENERATOR_NODES = 250
 
@@ -151,13 +152,14 @@ def _pushes_left(boxes: int, tables: tuple[tuple[int, ...], ...]) -> int:
 def solve_pushes(position: Position, node_limit: int = 20_000) -> tuple[Push, ...] | None:
     """The fewest pushes that cover all goals (A* over pushes), or None: no solution within `node_limit` boards.
 
-    Works from any state; with more boxes than goals any covering counts, with fewer there is no solution.
+    Works from any state. With more boxes than goals any covering counts; a board with a broken border, with fewer boxes
+    than goals or with more than `_MOST_BOXES` has no solution.
     """
-    if position.boxes.bit_count() < position.goals.bit_count() or not position.goals:
+    box_count = position.boxes.bit_count()
+    if position.walls & _BORDER != _BORDER or not 0 < position.goals.bit_count() <= box_count <= _MOST_BOXES:
         return None
     tables = _goal_distances(position.walls, position.goals)
-    spare = position.boxes.bit_count() - len(tables)
-    tables += ((0,) * CELLS,) * spare
+    tables += ((0,) * CELLS,) * (box_count - len(tables))
     estimate = _pushes_left(position.boxes, tables)
     if estimate >= _FAR:
         return None

@@ -135,10 +135,10 @@ def test_dirty_drawing_equals_drawing_all() -> None:
     world = PuzzleWorld(16)
     world.reset(seed=2)
     rng = np.random.default_rng(5)
+    fresh = PuzzleWorld(16)
     for _ in range(400):
         actions = np.where(rng.random(16) < 0.3, rng.integers(0, 5, 16), world.suggest(rng))
         frames = world.step(actions)[0]
-        fresh = PuzzleWorld(16)
         fresh.restore(world.snapshot())
         assert np.array_equal(fresh.render_frames(), frames)
 

@@ -1,0 +1,157 @@
+"""Boards of the puzzle: generator, solver and rules at rest."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training.worlds.base import SPLITS
+from training.worlds.puzzle_levels import (
+    BOX,
+    BOX_ON_GOAL,
+    DIRECTION_ACTIONS,
+    DOOR,
+    GOAL,
+    KEY,
+    WALL,
+    WIPE_RANK,
+    Board,
+    Position,
+    board_is_valid,
+    board_is_well_formed,
+    generate_level,
+    in_dead_corner,
+    move,
+    position_of,
+    solve,
+    solve_pushes,
+)
+
+SYMBOLS = " #.$*kD"
+LEVELS = [generate_level(seed) for seed in range(300)]
+
+
+def board_of(rows: str, carrying: bool = False) -> Board:
+    """Six rows of six cells, split by `|`; the border is put around."""
+    symbols = "#" * 8 + "".join(f"#{row}#" for row in rows.split("|")) + "#" * 8
+    return Board(bytes(SYMBOLS.index(s) if s in SYMBOLS else 0 for s in symbols), symbols.index("@"), carrying)
+
+
+def is_solved(position: Position) -> bool:
+    return position.goals & ~position.boxes == 0
+
+
+def solvable_by_brute_force(start: Position) -> bool:
+    """Every press from every state: slow and without a single idea, so independent of the solver's."""
+    seen, queue = {start}, deque([start])
+    while queue:
+        now = queue.popleft()
+        if is_solved(now):
+            return True
+        for direction in range(4):
+            after = move(now, direction)
+            if after not in seen:
+                seen.add(after)
+                queue.append(after)
+    return False
+
+
+def test_levels_are_deterministic_valid_and_solved_by_their_pushes() -> None:
+    for seed, level in enumerate(LEVELS):
+        assert generate_level(seed) == level
+        assert board_is_well_formed(level.board)
+        assert solve_pushes(position_of(level.board)) == level.pushes
+        presses = solve(level.board)
+        assert presses is not None
+        position = position_of(level.board)
+        for action in presses:
+            assert not is_solved(position)
+            after = move(position, DIRECTION_ACTIONS.index(action))
+            assert after != position
+            position = after
+        assert is_solved(position)
+
+
+def test_levels_keep_to_the_layout_that_makes_them_easy_to_sample() -> None:
+    for level in LEVELS:
+        position = position_of(level.board)
+        assert level.board.player % 8 == 1
+        assert 4 <= len(level.pushes) <= 14
+        assert BOX_ON_GOAL not in level.board.cells
+        if position.door:
+            assert WIPE_RANK[level.board.cells.index(KEY)] < WIPE_RANK[level.board.cells.index(DOOR)]
+    share = np.mean([DOOR in level.board.cells for level in LEVELS])
+    assert 0.3 < share < 0.5
+    assert {level.board.cells.count(BOX) for level in LEVELS} == {1, 2, 3}
+    assert len({level.board for level in LEVELS}) >= 297
+
+
+def test_the_door_matters() -> None:
+    for level in LEVELS[:150]:
+        if DOOR not in level.board.cells:
+            continue
+        bricked = level.board.cells.replace(bytes([DOOR]), bytes([WALL])).replace(bytes([KEY]), bytes([0]))
+        assert solve(Board(bricked, level.board.player)) is None
+
+
+def test_no_board_belongs_to_two_splits() -> None:
+    boards = [{generate_level(seed).board for seed in seeds[:200]} for seeds in SPLITS.values()]
+    assert not boards[0] & boards[1] and not boards[1] & boards[2] and not boards[0] & boards[2]
+
+
+def test_the_solver_works_from_any_state() -> None:
+    assert solve(board_of("@     |      | .$   |      |      |      ")) is not None
+    carrying = board_of("@     |      |###D##|      | .$   |      ", carrying=True)
+    assert board_is_valid(carrying)
+    assert not board_is_well_formed(board_of("@     |      |###D##|      | .$   |      "))
+    assert solve(board_of("@     |      |###D##|      | .$   |      ")) is None
+    assert solve(board_of("@  k  |      |###D##|      | .$   |      ")) is not None
+    assert solve(board_of("@    $|      |      |      | .    |      ")) is None
+    assert solve(board_of("@     |      |      |      |  *   |      ")) == []
+
+
+def test_malformed_boards_are_not_valid() -> None:
+    good = board_of("@     |      | .$   |      |      |      ")
+    assert board_is_valid(good)
+    assert not board_is_valid(Board(b"", 9))
+    assert not board_is_valid(Board(bytes(64), 9))
+    assert solve(Board(bytes(64), 9)) is None
+    assert not board_is_valid(Board(good.cells, 0))
+    assert not board_is_valid(Board(good.cells, good.cells.index(BOX)))
+    assert not board_is_valid(Board(good.cells.replace(bytes([GOAL]), bytes([0])), good.player))
+    assert not board_is_valid(board_of("@  k  |      | .$   |      |      |      "))
+    assert not board_is_valid(board_of("@  D  |      | .$   |      |      |      "))
+    assert not board_is_valid(board_of("@$$$$ |      |.... |      |      |      ".replace(".... ", "....  ")))
+
+
+def test_dead_corners() -> None:
+    walls = position_of(LEVELS[0].board).walls
+    assert in_dead_corner(9, walls)
+    open_walls = board_of("@     |      | .$   |      |      |      ").where(WALL)
+    assert not in_dead_corner(10, open_walls) and not in_dead_corner(27, open_walls)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from("    ##.$"), min_size=12, max_size=12), st.booleans(), st.data())
+def test_the_solver_agrees_with_brute_force(cells: list[str], locked: bool, data: st.DataObject) -> None:
+    """On small rooms (4×3 in a corner, the rest wall), with and without a key and a door."""
+    for symbol, most in (("$", 2), (".", 2)):
+        while cells.count(symbol) > most:
+            cells[cells.index(symbol)] = " "
+    places = data.draw(st.permutations(range(12)))
+    cells[places[0]] = "@"
+    if locked:
+        cells[places[1]], cells[places[2]] = "k", "D"
+    if cells.count("$") < cells.count(".") or "." not in cells:
+        return
+    rows = ["".join(cells[i : i + 4]) + "##" for i in (0, 4, 8)] + ["######"] * 3
+    board = board_of("|".join(rows))
+    presses = solve(board)
+    position = position_of(board)
+    assert (presses is not None) == solvable_by_brute_force(position)
+    for action in presses or ():
+        position = move(position, DIRECTION_ACTIONS.index(action))
+    assert presses is None or is_solved(position)
