@@ -112,6 +112,7 @@ class PuzzleWorld(SimulatedWorld):
 
     name: ClassVar[str] = "puzzle"
     title: ClassVar[str] = "Puzzle"
+    description: ClassVar[str] = "Push every crate onto a goal; fetch the key to open the door."
     version: ClassVar[int] = 1
     actions: ClassVar[tuple[Action, ...]] = (Action.NOOP, Action.UP, Action.DOWN, Action.LEFT, Action.RIGHT)
     default_keys: ClassVar[dict[Action, tuple[str, ...]]] = {
@@ -155,6 +156,11 @@ class PuzzleWorld(SimulatedWorld):
     def stuck(self) -> Bools:
         """bool [N]: the board cannot be solved any more, as far as known: dead corner, or `suggest` gave up."""
         return self.state.stuck.copy()
+
+    @property
+    def calm(self) -> Bools:
+        """bool [N]: a board is in play and, as far as known, can still be solved."""
+        return (self.state.phase == PLAY) & ~self.state.stuck
 
     def board(self, copy: int) -> Board:
         """The board of one copy as it is, or will be once its move has arrived."""

@@ -217,6 +217,7 @@ def test_pushes_goals_and_corners() -> None:
 def test_solving_shows_gold_then_wipes_one_patch_at_a_time() -> None:
     world = solved(4)
     old = world.render_frames()[0]
+    assert not world.calm[0]
     for tick in range(1, CELEBRATE_TICKS + 1):
         assert world.state.phase[0] == CELEBRATE
         frame = world.step(np.array([UP]))[0][0]
@@ -235,7 +236,7 @@ def test_solving_shows_gold_then_wipes_one_patch_at_a_time() -> None:
         elif rank == 64:
             board = read_board(frame)
             assert board == world.board(0) and board is not None and board_is_valid(board)
-    assert world.state.phase[0] == PLAY
+    assert world.state.phase[0] == PLAY and world.calm[0]
     assert np.array_equal(frame, render_board(world.board(0)))
     assert not np.array_equal(frame, old)
 
