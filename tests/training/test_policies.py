@@ -90,7 +90,7 @@ def test_mixture_gives_each_policy_its_share(world: Any) -> None:
     rng = np.random.default_rng(0)
     # Told apart by what they do: the script never goes down or up, the expert never right.
     policy = Mixture(rng, {"scripted": 0.75, "expert": 0.25}, stretch=(20, 40))
-    played = play(policy, world, 3000)
+    played = play(policy, world, 1500)
     assert np.mean(played == 2) == pytest.approx(0.75 * 3 / 5, abs=0.05)
     assert all((played[:, copy] == 2).any() and (played[:, copy] == 3).any() for copy in range(world.num_envs))
 

@@ -22,6 +22,7 @@ from training.data.shards import INDEX, Index, read_part
 
 RARE_SHARE = 0.01  # an event of fewer ticks than this share is rare, the more so the fewer
 IDLE_WEIGHT = 0.05  # of a segment in which no pixel changes
+QUIET_WEIGHT = 0.25  # of one in which hardly any does, rising to 1 where every second picture or more is new
 STUCK_WEIGHT = 0.25  # of a segment that is mostly beyond winning
 
 
@@ -167,7 +168,8 @@ class Windows:
         for index, share in zip(indices, shares, strict=True):
             bits = index["events"][:, None] >> np.arange(32, dtype=np.uint32) & 1
             weight = 1.0 + rare_boost * (bits * self.rarity).max(axis=1)
-            weight *= np.where(index["changed"] == 0, IDLE_WEIGHT, 1.0)
+            lively = np.minimum(2.0 * index["changed"] / index["ticks"], 1.0)
+            weight *= np.where(lively == 0, IDLE_WEIGHT, QUIET_WEIGHT + (1.0 - QUIET_WEIGHT) * lively)
             weight *= np.where(2 * index["stuck"] > index["ticks"], STUCK_WEIGHT, 1.0)
             # Every place that a window can have in the folder counts alike.
             weight *= np.maximum(index["ticks"].astype(np.int64) - self.window + 1, 0)

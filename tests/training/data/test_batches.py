@@ -122,7 +122,7 @@ def test_rare_events_are_seen_more_often(tmp_path: Path) -> None:
 
     def share(rare_boost: float) -> tuple[float, float]:
         windows = Windows(folder, 6, 50, rare_boost=rare_boost)
-        batches = [windows.batch(step) for step in range(30)]
+        batches = [windows.batch(step) for step in range(20)]
         segment = np.mean([(numbers(b) == 7).mean() for b in batches])
         return float(segment), float(np.mean([(b.events & 2).any(axis=1).mean() for b in batches]))
 
@@ -145,7 +145,7 @@ def test_folders_are_mixed_by_share(tmp_path: Path) -> None:
 
     def share(shares: list[float] | None) -> float:
         windows = Windows([one, many], 16, 50, shares=shares)
-        return float(np.mean([(numbers(windows.batch(step)) == 1).mean() for step in range(20)]))
+        return float(np.mean([(numbers(windows.batch(step)) == 1).mean() for step in range(12)]))
 
     assert share(None) == pytest.approx(0.1, abs=0.04)
     assert share([0.7, 0.3]) == pytest.approx(0.7, abs=0.06)

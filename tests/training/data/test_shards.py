@@ -108,7 +108,7 @@ def test_same_content_same_bytes(tmp_path: Path) -> None:
     assert one == other
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(cut=st.integers(0, 1 << 20))
 def test_a_cut_shard_is_named(tmp_path: Path, cut: int) -> None:
     whole = write(tmp_path / "whole.tar", [make_episode(20), make_episode(7)]).read_bytes()
@@ -119,7 +119,7 @@ def test_a_cut_shard_is_named(tmp_path: Path, cut: int) -> None:
         list(read_episodes(path, make_card()))
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(at=st.integers(0, 1 << 20), flip=st.integers(1, 255))
 def test_a_flipped_byte_never_changes_what_is_learnt(tmp_path: Path, at: int, flip: int) -> None:
     episode = make_episode(20)
