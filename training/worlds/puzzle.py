@@ -160,7 +160,7 @@ class PuzzleWorld(SimulatedWorld):
     @property
     def calm(self) -> Bools:
         """bool [N]: a board is in play and, as far as known, can still be solved."""
-        return (self.state.phase == PLAY) & ~self.state.stuck
+        return np.asarray((self.state.phase == PLAY) & ~self.state.stuck)
 
     def board(self, copy: int) -> Board:
         """The board of one copy as it is, or will be once its move has arrived."""
