@@ -1,0 +1,142 @@
+"""What is drawn over a played picture: keys, toasts, red dot, pause. Owns when it shows; refuses figures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import pygame
+
+from app.keymap import COMMAND_TITLES, Command, Keymap, shown_key
+from app.pixel_font import LINE, fit_text, text_width
+from app.widgets import DIM, INK, RED, YELLOW, draw_key_row, draw_text, keycap, keycap_size, panel
+from models.manifest import Manifest
+
+KEYS_SECONDS = 3.0
+TOAST_SECONDS = 2.5
+BLINK_SECONDS = 0.6
+HINTED = (Command.PAUSE, Command.RECORD, Command.NEXT_WORLD, Command.HELP, Command.MENU)
+
+CommandKeys = Mapping[Command, tuple[str, ...]]
+
+
+def action_rows(keymap: Keymap) -> list[tuple[tuple[str, ...], str]]:
+    """(shown keys, action) of the world's own keys."""
+    return [(tuple(shown_key(name) for name in names), str(action)) for action, names in keymap.keys.items()]
+
+
+def command_rows(commands: CommandKeys) -> list[tuple[tuple[str, ...], str]]:
+    """(shown keys, meaning) of every command."""
+    return [(tuple(shown_key(name) for name in commands[c]), COMMAND_TITLES[c].lower()) for c in Command]
+
+
+class Hud:
+    """State that fades: until when keys and toast are shown, since when it records."""
+
+    def __init__(self, commands: CommandKeys, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.help = False
+        self.paused = False
+        self._commands = commands
+        self._clock = clock
+        self._keys_until = 0.0
+        self._toast = ("", 0.0)
+        self._recording_since: float | None = None
+
+    def show_keys(self) -> None:
+        """A world is entered: its keys for three seconds."""
+        self._keys_until = self._clock() + KEYS_SECONDS
+
+    def toast(self, message: str, seconds: float = TOAST_SECONDS) -> None:
+        """One line for a while."""
+        self._toast = (message, self._clock() + seconds)
+
+    @property
+    def message(self) -> str:
+        """The toast that shows now, or nothing."""
+        return self._toast[0] if self._clock() < self._toast[1] else ""
+
+    def set_recording(self, recording: bool) -> None:
+        """The red dot on or off."""
+        self._recording_since = self._clock() if recording else None
+
+    @property
+    def keys_shown(self) -> bool:
+        """Whether the world's keys are on the screen."""
+        return self._clock() < self._keys_until
+
+    def draw(self, target: pygame.Surface, area: pygame.Rect, scale: int, manifest: Manifest, keymap: Keymap) -> None:
+        """Draw over the picture's part `area` of the window."""
+        if self._recording_since is not None:
+            self._draw_recording(target, area, scale)
+        if self.help:
+            _draw_help(target, area, scale, manifest, keymap, self._commands)
+        elif self.keys_shown:
+            _draw_keys(target, area, scale, manifest, keymap, self._commands)
+        if self.paused and not self.help:
+            self._draw_paused(target, area, scale)
+        if self.message:
+            line = fit_text(self.message, area.width - 24 * scale, scale)
+            _draw_box(target, line, (area.centerx, area.top + 18 * scale), scale, INK)
+
+    def _draw_recording(self, target: pygame.Surface, area: pygame.Rect, scale: int) -> None:
+        seconds = self._clock() - (self._recording_since or 0.0)
+        text = f"REC {int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
+        box = pygame.Rect(area.left + 6 * scale, area.top + 6 * scale, text_width(text, scale) + 22 * scale, 15 * scale)
+        target.blit(panel(box.size, edge=scale), box)
+        if seconds % (2 * BLINK_SECONDS) < BLINK_SECONDS * 1.4:
+            pygame.draw.circle(target, RED, (box.left + 8 * scale, box.centery), 3 * scale)
+        draw_text(target, text, (box.left + 15 * scale, box.top + 4 * scale), INK, scale)
+
+    def _draw_paused(self, target: pygame.Surface, area: pygame.Rect, scale: int) -> None:
+        box = pygame.Rect(0, 0, 132 * scale, 44 * scale)
+        box.center = area.center
+        target.blit(panel(box.size, edge=scale), box)
+        draw_text(target, "PAUSED", (box.centerx, box.top + 7 * scale), YELLOW, 2 * scale, "center")
+        go_on, one = (shown_key(self._commands[c][0]) for c in (Command.PAUSE, Command.STEP))
+        draw_key_row(target, [(go_on, "go on"), (one, "one frame")], (box.centerx, box.bottom - 11 * scale), scale)
+
+
+def _draw_box(
+    target: pygame.Surface, line: str, center: tuple[int, int], scale: int, colour: tuple[int, int, int]
+) -> None:
+    box = pygame.Rect(0, 0, text_width(line, scale) + 12 * scale, 15 * scale)
+    box.center = center
+    target.blit(panel(box.size, edge=scale), box)
+    draw_text(target, line, (box.centerx, box.top + 4 * scale), colour, scale, "center")
+
+
+def _draw_keys(
+    target: pygame.Surface, area: pygame.Rect, scale: int, manifest: Manifest, keymap: Keymap, commands: CommandKeys
+) -> None:
+    """The world's keys in the lower third, and the commands that one needs first."""
+    actions = [(keys[0], action) for keys, action in action_rows(keymap)]
+    hints = [(shown_key(commands[c][0]), COMMAND_TITLES[c].lower()) for c in HINTED]
+    width = min(area.width - 8 * scale, 300 * scale)
+    box = pygame.Rect(0, 0, width, 64 * scale)
+    box.midbottom = (area.centerx, area.bottom - 8 * scale)
+    target.blit(panel(box.size, edge=scale), box)
+    draw_text(target, manifest.title, (box.centerx, box.top + 7 * scale), YELLOW, scale, "center")
+    draw_key_row(target, actions, (box.centerx, box.top + 27 * scale), scale)
+    draw_key_row(target, hints, (box.centerx, box.top + 50 * scale), scale)
+
+
+def _draw_help(
+    target: pygame.Surface, area: pygame.Rect, scale: int, manifest: Manifest, keymap: Keymap, commands: CommandKeys
+) -> None:
+    """Every key: the world's own, then the commands."""
+    rows = [*action_rows(keymap), ((), ""), *command_rows(commands)]
+    step = (LINE + 5) * scale
+    box = pygame.Rect(0, 0, 190 * scale, step * len(rows) + 30 * scale)
+    box.center = area.center
+    target.blit(panel(box.size, 232, edge=scale), box)
+    draw_text(target, manifest.title, (box.centerx, box.top + 8 * scale), YELLOW, scale, "center")
+    y = box.top + 24 * scale
+    for keys, meaning in rows:
+        x = box.left + 96 * scale
+        draw_text(target, meaning, (x, y + 4 * scale), INK if meaning else DIM, scale)
+        x -= 6 * scale
+        for key in reversed(keys):
+            x -= keycap_size(key, scale)[0]
+            target.blit(keycap(key, scale), (x, y))
+            x -= 3 * scale
+        y += step

@@ -1,0 +1,52 @@
+"""A recording played again in a window. Owns a session whose actions come from the record; refuses to read files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.backends.base import Backend
+from engine.checkpoint import Checkpoint
+from engine.frame import Frame
+from engine.recording import Entry, ResetEvent, SessionRecord
+from engine.replay import check_playable
+from engine.session import Session
+from models.actions import Action
+
+
+class RecordingEnded(Exception):
+    """The last recorded frame was shown."""
+
+
+class RecordedSession(Session):
+    """Steps through a recording: whoever steps it, the record says what happens."""
+
+    def __init__(self, record: SessionRecord, checkpoint: Checkpoint, backend: Backend) -> None:
+        """Begin at the recording's first frame. Raises BadInput where it can't be this world's."""
+        check_playable(record, checkpoint)
+        super().__init__(checkpoint, backend)
+        self.record = record
+        self.differs_at: int | None = None  # the first frame whose digest is not the recorded one
+        self._entries: Iterator[Entry] = iter(record.entries)
+        self._follow(super().reset(record.header.start, record.header.rng_seed))
+
+    def step(self, action: Action, key_time: float | None = None) -> Frame:
+        """The next recorded frame; `action` is not looked at. Raises RecordingEnded after the last."""
+        entry = next(self._entries, None)
+        if entry is None:
+            raise RecordingEnded(f"{self.record.frames} frames played")
+        if isinstance(entry, ResetEvent):
+            return self._follow(super().reset(entry.start, entry.rng_seed))
+        frame = super().step(entry.action)
+        self._compare(frame, entry.tokens_digest)
+        return frame
+
+    def _follow(self, frame: Frame) -> Frame:
+        """Frame 0 has an entry of its own behind the header or event that began it."""
+        entry = next(self._entries, None)
+        if entry is not None and not isinstance(entry, ResetEvent):
+            self._compare(frame, entry.tokens_digest)
+        return frame
+
+    def _compare(self, frame: Frame, recorded: str) -> None:
+        if self.differs_at is None and frame.tokens_digest != recorded:
+            self.differs_at = frame.index

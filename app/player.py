@@ -1,0 +1,378 @@
+"""The player's side of a key press. Owns polling keys and showing the newest frame; refuses to wait for the model.
+
+The way of a key: `poll` here → app/keymap.py makes an Action → engine/mailbox.py keeps it → engine/frame_loop.py takes
+it after its deadline → engine/session.py makes the frame → `show` here draws it and stamps the time from key to flip.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+import pygame
+
+from app.backdrop import surround
+from app.hud import Hud
+from app.keymap import Command, command_codes
+from app.overlay import Overlay, PlayFacts
+from app.picture import find_theme, theme_names
+from app.round import Round, recording_folder
+from app.settings import Settings
+from app.shelf import Shelf
+from app.window import Window, fit_picture
+from engine.autoplay import make_autoplayer
+from engine.frame import Frame
+from engine.recorder import Recorder
+from engine.session import Session
+from models.manifest import BadInput, Manifest
+
+POLL_SECONDS = 0.004  # keys are looked at this often while no frame comes
+DRAW_RATE = 60  # the most pictures a second that the window draws
+STILL_SECONDS = 0.1  # without a new frame it is drawn this often: a toast must go, a dot must blink
+
+
+class Outcome(StrEnum):
+    """How playing ended."""
+
+    MENU = "menu"
+    QUIT = "quit"
+
+
+@dataclass(frozen=True)
+class PlayOptions:
+    """What the command line asked for. None: start and rng_seed by chance, the settings' theme, no end."""
+
+    start: int | None = None
+    rng_seed: int | None = None
+    theme: str | None = None
+    autoplay: str | None = None
+    frames: int | None = None
+    record: Path | None = None
+    capped: bool = True
+
+
+class Player:
+    """Plays one world after the other in a window until it is left."""
+
+    def __init__(
+        self,
+        window: Window,
+        shelf: Shelf,
+        settings: Settings,
+        options: PlayOptions | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.window = window
+        self.shelf = shelf
+        self.settings = settings
+        self.options = options or PlayOptions()
+        self.outcome: Outcome | None = None
+        self.problem: str | None = None  # why a world ended, for the menu to show
+        self.round: Round | None = None
+        self.hud = Hud(settings.command_keys, clock)
+        self.overlay = Overlay()
+        self.overlay_shown = settings.overlay
+        self.first_frame_at: float | None = None
+        self._clock = clock
+        self._coming: Future[Session] | None = None
+        self._commands = command_codes(settings.command_keys)
+        self._unanswered: float | None = None  # when the oldest key event that no frame has shown yet happened
+        self._flips: deque[float] = deque(maxlen=DRAW_RATE)
+        self._drawn = 0.0
+        self._finishing: list[Recorder] = []  # stopped, perhaps not on disk yet
+
+    def run(self, world: str) -> Outcome:
+        """Play `world` first, until the player leaves."""
+        self.enter(world)
+        return self.run_until_left()
+
+    def run_until_left(self) -> Outcome:
+        """Turn after turn, without ever waiting for the model."""
+        try:
+            while self.outcome is None:
+                self.turn()
+        finally:
+            self.leave()
+        return self.outcome
+
+    def turn(self) -> None:
+        """Look at the keys, welcome a session that is ready, show a new frame if there is one."""
+        self.poll()
+        self._welcome()
+        frame = self._next_frame()
+        if frame is not None:
+            self.show(frame)
+        elif self._clock() - self._drawn >= STILL_SECONDS:
+            self.draw()
+        self._check_round()
+
+    def poll(self) -> None:
+        """Keys since the last turn: the world's own become an action in the loop's mailbox, the others a command."""
+        for event in pygame.event.get():
+            if event.type == pygame.QUIT:
+                self.outcome = Outcome.QUIT
+            elif event.type == pygame.WINDOWFOCUSLOST:
+                self._release_all()
+            elif event.type in (pygame.KEYDOWN, pygame.KEYUP):
+                self._key(event.key, event.type == pygame.KEYDOWN, getattr(event, "pressed_at", self._clock()))
+
+    def _key(self, code: int, down: bool, happened: float) -> None:
+        if down and code in self._commands:
+            self._obey(self._commands[code])
+        elif self.round is not None and not self.options.autoplay:
+            keymap, actions = self.round.keymap, self.round.actions
+            ours = keymap.press(code) if down else keymap.release(code)
+            if ours and keymap.action is not actions.held:
+                actions.put(keymap.action, happened)
+                self._unanswered = self._unanswered or happened
+
+    def _next_frame(self) -> Frame | None:
+        """The newest frame if it is time to draw one; else a short wait: keys are polled often but not hotly."""
+        early = self._drawn + 1 / DRAW_RATE - self._clock()
+        if early > 0 or self.round is None:
+            time.sleep(min(POLL_SECONDS, max(early, 0.001)))
+            return None
+        return self.round.frames.take_newest(POLL_SECONDS)
+
+    def show(self, frame: Frame) -> None:
+        """Draw a new frame, flip, and stamp how long the key behind it took to the screen."""
+        assert self.round is not None
+        self.round.newest = frame
+        self.round.picture.load(frame.pixels)
+        self.draw()
+        now = self._clock()
+        self.first_frame_at = self.first_frame_at or now
+        if self._unanswered is not None and frame.times.taken >= self._unanswered:
+            self.round.telemetry.add_flip(now - self._unanswered)
+            self._unanswered = None
+        if self.options.frames is not None and frame.index >= self.options.frames:
+            self.outcome = Outcome.QUIT
+
+    def draw(self) -> None:
+        """Everything that is to be seen, flipped."""
+        target, scale, now = self.window.surface, self.window.ui_scale, self._clock()
+        target.blit(surround(target.get_size(), scale), (0, 0))
+        if self.round is not None:
+            area, place = self._layout()
+            self.round.picture.draw(target, place)
+            self.hud.draw(target, area, scale, self.round.manifest, self.round.keymap)
+            if self.overlay_shown:
+                self._draw_overlay(target, self.round, scale, now)
+        pygame.display.flip()
+        self._drawn = now
+        self._flips.append(now)
+
+    def _layout(self) -> tuple[pygame.Rect, pygame.Rect]:
+        """Where the game may be drawn, and where its picture lies: beside the panel if that costs it no size."""
+        assert self.round is not None
+        whole, size = self.window.rect, self.round.picture.size
+        place = fit_picture(whole, size)
+        if self.overlay_shown:
+            beside = pygame.Rect(0, 0, whole.width - Overlay.width(self.window.ui_scale), whole.height)
+            moved = fit_picture(beside, size)
+            if moved.width == place.width and beside.contains(moved):
+                return beside, moved
+        return whole, place
+
+    def _draw_overlay(self, target: pygame.Surface, current: Round, scale: int, now: float) -> None:
+        if self.overlay.due(now, target.get_height(), scale):
+            facts = PlayFacts(
+                title=current.manifest.title,
+                tick_rate=current.manifest.tick_rate,
+                frame=current.newest.index,
+                start=current.session.start,
+                rng_seed=current.session.rng_seed,
+                window_fps=self.window_fps(now),
+                capped=current.capped,
+            )
+            self.overlay.refresh(current.telemetry.snapshot(), facts, target.get_height(), scale, now)
+        self.overlay.draw(target)
+
+    def window_fps(self, now: float) -> float | None:
+        """Pictures drawn a second, over the last ones; None before there are two."""
+        span = now - self._flips[0] if len(self._flips) > 1 else 0.0
+        return (len(self._flips) - 1) / span if span > 0 else None
+
+    # Entering and leaving worlds
+
+    def enter(self, world: str) -> None:
+        """Have a session of `world` made ready; the one that is played goes on until it is."""
+        self.outcome = self.problem = None
+        checkpoint = self.shelf.checkpoint(world)
+        start = self.options.start if self.options.start is not None else secrets.randbelow(checkpoint.starts)
+        rng_seed = self.options.rng_seed if self.options.rng_seed is not None else secrets.randbelow(1 << 31)
+        if self.round is not None:
+            self.hud.toast(f"{checkpoint.manifest.title} is coming")
+        self._coming = self.shelf.prepare(world, start, rng_seed)
+
+    def welcome(self, session: Session) -> None:
+        """Play a session that has been reset, in place of the one before."""
+        self._end_round()
+        manifest, options = session.checkpoint.manifest, self.options
+        autoplayer = make_autoplayer(options.autoplay, manifest, session.rng_seed) if options.autoplay else None
+        keys = self.settings.keys.get(manifest.name)
+        self.round = Round(session, self._theme(manifest), keys, autoplayer, options.capped)
+        self.hud.paused = self.hud.help = False
+        self.hud.show_keys()
+        if options.record is not None and self.first_frame_at is None:
+            self._record_to(options.record)
+        self.round.loop.start()
+
+    def _welcome(self) -> None:
+        if self._coming is None or not self._coming.done():
+            return
+        coming, self._coming = self._coming, None
+        try:
+            self.welcome(coming.result())
+        except Exception as error:  # whatever a backend raises is one line for the player
+            self._fail(error)
+
+    def _theme(self, manifest: Manifest) -> str | None:
+        """The command line's theme, else the settings'. A world that doesn't know it keeps its own first one."""
+        wanted = self.options.theme or self.settings.theme.get(manifest.name)
+        try:
+            return find_theme(manifest, wanted)
+        except BadInput as error:
+            self.hud.toast(str(error))
+            return find_theme(manifest, None)
+
+    def _check_round(self) -> None:
+        """A loop that broke ends the world; a recording that broke ends only itself."""
+        if self.round is None:
+            return
+        if self.round.error is not None:
+            self._fail(self.round.error)
+        elif self.round.recorder is not None and self.round.recorder.problem is not None:
+            self._stop_recording()
+
+    def _fail(self, error: Exception) -> None:
+        name = self.round.name if self.round is not None else None
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        self.problem = reason if isinstance(error, BadInput) else f"{name or 'world'}: {reason}"
+        if name is not None:
+            self.shelf.forget(name)
+        self.outcome = Outcome.MENU
+
+    def _end_round(self) -> None:
+        if self.round is not None:
+            self._stop_recording()
+            self.round.end()
+            self.shelf.retire(self.round.loop)
+        self.round = None
+        self._unanswered = None
+
+    def leave(self) -> None:
+        """End what is played and wait until a recording is on disk."""
+        self._coming = None
+        if self.round is not None:
+            self._stop_recording()
+            self.round.close()
+            self.round = None
+        for recorder in self._finishing:
+            recorder.close()
+        self._finishing.clear()
+        self.hud.set_recording(False)
+
+    # Commands
+
+    def _obey(self, command: Command) -> None:
+        """Carry out a command's key."""
+        if command is Command.MENU:
+            self.outcome = Outcome.MENU
+        elif command is Command.FULLSCREEN:
+            self.window.toggle_fullscreen()
+            self._release_all()
+        elif self.round is not None:
+            {
+                Command.PAUSE: self._pause,
+                Command.STEP: self._step,
+                Command.RECORD: self._record,
+                Command.RESET: self._reset,
+                Command.NEXT_WORLD: self._next_world,
+                Command.THEME: self._next_theme,
+                Command.SPEED: self._toggle_speed,
+                Command.OVERLAY: self._toggle_overlay,
+                Command.HELP: self._toggle_help,
+            }[command](self.round)
+            self.draw()
+
+    def _pause(self, current: Round) -> None:
+        self.hud.paused = not self.hud.paused
+        if self.hud.paused:
+            current.loop.pause()
+        else:
+            current.loop.resume()
+
+    def _step(self, current: Round) -> None:
+        self.hud.paused = True
+        current.loop.single_step()
+
+    def _record(self, current: Round) -> None:
+        if current.recorder is not None:
+            self._stop_recording()
+            return
+        folder = recording_folder(self.settings.recordings, current.name, datetime.now())
+        try:
+            self._record_to(folder)
+        except BadInput as error:
+            self.hud.toast(str(error), seconds=6)
+
+    def _record_to(self, folder: Path) -> None:
+        assert self.round is not None
+        self.round.record(folder)
+        self.hud.set_recording(True)
+        self.hud.toast(f"recording to {folder}")
+
+    def _stop_recording(self) -> None:
+        stopped = self.round.stop_recording() if self.round is not None else None
+        if stopped is not None:
+            self._finishing.append(stopped)
+            self.hud.set_recording(False)
+            self.hud.toast(stopped.problem or f"recorded: {stopped.folder}", seconds=5)
+
+    def _reset(self, current: Round) -> None:
+        start, rng_seed = secrets.randbelow(current.session.checkpoint.starts), secrets.randbelow(1 << 31)
+        current.loop.request_reset(start, rng_seed)
+        self.hud.toast(f"start {start}, seed {rng_seed}")
+
+    def _next_world(self, current: Round) -> None:
+        world = self.shelf.after(current.name)
+        if world == current.name:
+            self.hud.toast("this is the only world here")
+        elif self._coming is None:
+            self.enter(world)
+
+    def _next_theme(self, current: Round) -> None:
+        names = theme_names(current.manifest)
+        if len(names) < 2:
+            self.hud.toast("this world has no other colours")
+            return
+        theme = names[(names.index(current.picture.theme or names[0]) + 1) % len(names)]
+        current.picture.set_theme(theme)
+        current.picture.load(current.newest.pixels)
+        self.hud.toast(f"colours: {theme}")
+
+    def _toggle_speed(self, current: Round) -> None:
+        current.capped = not current.capped
+        current.loop.set_capped(current.capped)
+        self.hud.toast(f"{current.manifest.tick_rate} frames a second" if current.capped else "no speed cap")
+
+    def _toggle_overlay(self, current: Round) -> None:
+        self.overlay_shown = not self.overlay_shown
+
+    def _toggle_help(self, current: Round) -> None:
+        self.hud.help = not self.hud.help
+
+    def _release_all(self) -> None:
+        """The window lost the keyboard: releases would be missed."""
+        if self.round is not None:
+            self.round.keymap.release_all()
+            self.round.actions.clear()
+        self._unanswered = None

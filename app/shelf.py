@@ -1,0 +1,88 @@
+"""The worlds at hand. Owns their checkpoints and a warm session each, built in the background; refuses to play."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from engine.checkpoint import Checkpoint, load_checkpoint
+from engine.frame_loop import FrameLoop
+from engine.session import Session
+from models.manifest import BadInput
+
+
+class Shelf:
+    """Worlds by name. A world that can't be loaded is left out and its one-line reason kept in `problems`."""
+
+    def __init__(self, folders: Iterable[Path], threads: int | None = None) -> None:
+        self.problems: list[str] = []
+        self._threads = threads
+        self._checkpoints: dict[str, Checkpoint] = {}
+        self._sessions: dict[str, Future[Session]] = {}
+        self._builder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="session-builder")
+        for folder in folders:
+            try:
+                checkpoint = load_checkpoint(folder)
+                self._checkpoints[checkpoint.manifest.name] = checkpoint
+            except BadInput as error:
+                self.problems.append(str(error))
+
+    @property
+    def names(self) -> list[str]:
+        """Worlds that can be chosen, in the order given."""
+        return list(self._checkpoints)
+
+    def checkpoint(self, name: str) -> Checkpoint:
+        """A world's verified checkpoint."""
+        return self._checkpoints[name]
+
+    def after(self, name: str) -> str:
+        """The world behind `name`, round and round."""
+        names = self.names
+        return names[(names.index(name) + 1) % len(names)]
+
+    def request(self, name: str) -> Future[Session]:
+        """A world's session, being built in the background from the first request on."""
+        if name not in self._sessions:
+            self._sessions[name] = self._builder.submit(build_session, self._checkpoints[name], self._threads)
+        return self._sessions[name]
+
+    def prepare(self, name: str, start: int, rng_seed: int) -> Future[Session]:
+        """A world's session, built if need be and reset, all in the background."""
+        built = self.request(name)
+
+        def reset() -> Session:
+            session = built.result()
+            session.reset(start, rng_seed)
+            return session
+
+        return self._builder.submit(reset)
+
+    def retire(self, loop: FrameLoop) -> None:
+        """A loop was told to end: wait for it in the background, before its session can be prepared again."""
+        self._builder.submit(loop.stop)
+
+    def forget(self, name: str) -> None:
+        """Drop a session that failed, so that the next request builds a new one."""
+        self._sessions.pop(name, None)
+
+    def close(self) -> None:
+        """Stop building and let go of every session."""
+        self._builder.shutdown(wait=True, cancel_futures=True)
+        for future in self._sessions.values():
+            _close_built(future)
+
+
+def build_session(checkpoint: Checkpoint, threads: int | None) -> Session:
+    """A session on this machine's backend, warmed up."""
+    from engine.backends.onnx import OnnxBackend  # the runtime takes a while to import: never before the menu shows
+
+    backend = OnnxBackend(checkpoint, threads)
+    backend.warm_up()
+    return Session(checkpoint, backend)
+
+
+def _close_built(future: Future[Session]) -> None:
+    if future.done() and not future.cancelled() and future.exception() is None:
+        future.result().backend.close()

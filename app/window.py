@@ -1,0 +1,105 @@
+"""The operating system's window. Owns opening, size, full screen, integer scaling; refuses content and keys."""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import as_file, files
+
+import pygame
+
+from models.manifest import BadInput
+
+PICTURE = 128  # game pixels; the size that a new window is planned for
+DEFAULT_SIZE = (1152, 768)  # when the desktop's size isn't known
+SMALLEST = (320, 240)
+
+
+def open_display() -> None:
+    """Start the video system. Raises BadInput where there is no display."""
+    try:
+        pygame.display.init()
+    except pygame.error as error:
+        raise BadInput(
+            f"display: expected a screen to open a window on, found none ({error}); use --headless"
+        ) from error
+
+
+def planned_size(desktop: tuple[int, int], scale: int | None) -> tuple[int, int]:
+    """Size of a new window: the picture times an integer, a quarter of it free on each side."""
+    width, height = desktop
+    fitting = min(width * 4 // 5 * 2 // (3 * PICTURE), height * 4 // 5 // PICTURE)
+    pixel = scale or max(3, fitting)
+    return max(SMALLEST[0], PICTURE * pixel * 3 // 2), max(SMALLEST[1], PICTURE * pixel)
+
+
+def fit_picture(area: pygame.Rect, picture: tuple[int, int]) -> pygame.Rect:
+    """The largest integer multiple of `picture` (W, H) inside `area`, centred; one to one where none fits."""
+    width, height = picture
+    pixel = max(1, min(area.width // width, area.height // height))
+    fitted = pygame.Rect(0, 0, width * pixel, height * pixel)
+    fitted.center = area.center
+    return fitted
+
+
+class Window:
+    """One resizable window with a software surface."""
+
+    def __init__(self, size: tuple[int, int] | None = None, scale: int | None = None, fullscreen: bool = False) -> None:
+        open_display()
+        desktops = pygame.display.get_desktop_sizes()
+        self._size = size or planned_size(desktops[0] if desktops else DEFAULT_SIZE, scale)
+        self.fullscreen = fullscreen
+        pygame.display.set_caption("Dreamcade")
+        with as_file(files("assets").joinpath("icons", "dreamcade.bmp")) as icon:
+            pygame.display.set_icon(pygame.image.load_basic(icon))
+        self._open()
+        pygame.key.set_repeat()  # held keys are tracked, not repeated
+
+    def _open(self) -> None:
+        try:
+            if self.fullscreen:
+                pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
+            else:
+                pygame.display.set_mode(self._size, pygame.RESIZABLE)
+        except pygame.error as error:
+            raise BadInput(f"display: expected a window to open, got {error}; use --headless") from error
+        pygame.mouse.set_visible(not self.fullscreen)
+
+    @property
+    def surface(self) -> pygame.Surface:
+        """What is drawn on; a new one after a resize."""
+        surface = pygame.display.get_surface()
+        assert surface is not None, "the window is open as long as this object lives"
+        return surface
+
+    @property
+    def rect(self) -> pygame.Rect:
+        """The whole window."""
+        return self.surface.get_rect()
+
+    @property
+    def ui_scale(self) -> int:
+        """Screen pixels a font pixel, for this window's size."""
+        return max(1, min(self.rect.width // 480, self.rect.height // 320))
+
+    def toggle_fullscreen(self) -> None:
+        """Between a window and the whole screen."""
+        if not self.fullscreen:
+            self._size = self.rect.size
+        self.fullscreen = not self.fullscreen
+        self._open()
+
+    def close(self) -> None:
+        """Give the screen back."""
+        pygame.display.quit()
+
+
+def display_driver() -> str | None:
+    """The driver that a window would use, or None where none can be opened."""
+    try:
+        pygame.display.init()
+    except pygame.error:
+        return None
+    return f"{pygame.display.get_driver()}" + (
+        " (chosen by SDL_VIDEODRIVER)" if "SDL_VIDEODRIVER" in os.environ else ""
+    )
