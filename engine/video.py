@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SIDE = 512  # pixels that a small picture is enlarged to, by a whole number
 _FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
-_ENCODER = {"preset": "veryfast", "tune": "zerolatency", "crf": "20", "bf": "0"}
+_ENCODER = {"preset": "ultrafast", "tune": "zerolatency", "crf": "20", "bf": "0"}
 
 
 class WholeFile:
@@ -54,6 +54,7 @@ class VideoWriter:
     def __init__(self, path: Path, shape: tuple[int, ...], tick_rate: int) -> None:
         """`shape` is that of the pictures: (H, W) of palette indices or (H, W, 3)."""
         import av  # takes a while to import, and only a recording needs it
+        from av.video.reformatter import VideoReformatter
 
         height, width = shape[:2]
         scale = 2 * max(1, SIDE // 2 // max(height, width))  # even, as the chroma planes want it
@@ -68,11 +69,12 @@ class VideoWriter:
         stream.codec_context.time_base = Fraction(1, tick_rate)
         self._stream = stream
         self._frame_class = av.VideoFrame
+        self._scaler = VideoReformatter()  # kept: setting one up costs more than a picture
 
     def add(self, picture: npt.NDArray[np.uint8], tick: int) -> None:
         """Encode a picture uint8 [H,W,3], shown from `tick` on; ticks rise."""
         small = self._frame_class.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-        frame = small.reformat(*self._size, format="yuv420p", interpolation="POINT")
+        frame = self._scaler.reformat(small, *self._size, format="yuv420p", interpolation="POINT")
         frame.pts, frame.time_base = tick, self._stream.codec_context.time_base
         self._container.mux(self._stream.encode(frame))
 

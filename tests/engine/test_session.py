@@ -19,7 +19,9 @@ from models.actions import Action
 from models.manifest import BadInput
 
 
-def predicted(starts: dict[str, npt.NDArray[Any]], start: int, rng_seed: int, plays: list[int]) -> npt.NDArray[np.int64]:
+def predicted(
+    starts: dict[str, npt.NDArray[Any]], start: int, rng_seed: int, plays: list[int]
+) -> npt.NDArray[np.int64]:
     """Tokens after `plays` (action indices), by hand: the counter stands at C - 1 when the context has been seen."""
     tokens = starts["tokens"][start, -1].copy()
     for index, action in enumerate(plays, start=1):
@@ -82,7 +84,9 @@ def test_history_holds_every_frame_since_the_reset(session: Session) -> None:
     assert len(session.history) == 3
 
 
-@pytest.mark.parametrize(("start", "seed", "field"), [(3, 0, "start"), (-1, 0, "start"), (0, -1, "rng_seed"), (0, 1 << 63, "rng_seed")])
+@pytest.mark.parametrize(
+    ("start", "seed", "field"), [(3, 0, "start"), (-1, 0, "start"), (0, -1, "rng_seed"), (0, 1 << 63, "rng_seed")]
+)
 def test_bad_reset_is_bad_input_and_changes_nothing(session: Session, start: int, seed: int, field: str) -> None:
     frame = session.step(Action.LEFT)
     with pytest.raises(BadInput, match=f"predictable: {field}: expected"):
