@@ -166,8 +166,10 @@ class Windows:
             raise BadInput(f"shares: expected {len(indices)} numbers, none below 0")
         weights = []
         for index, share in zip(indices, shares, strict=True):
-            bits = index["events"][:, None] >> np.arange(32, dtype=np.uint32) & 1
-            weight = 1.0 + rare_boost * (bits * self.rarity).max(axis=1)
+            rarest = np.zeros(len(index))
+            for bit in np.flatnonzero(self.rarity):
+                rarest = np.maximum(rarest, (index["events"] >> np.uint32(bit) & 1) * self.rarity[bit])
+            weight = 1.0 + rare_boost * rarest
             lively = np.minimum(2.0 * index["changed"] / index["ticks"], 1.0)
             weight *= np.where(lively == 0, IDLE_WEIGHT, QUIET_WEIGHT + (1.0 - QUIET_WEIGHT) * lively)
             weight *= np.where(2 * index["stuck"] > index["ticks"], STUCK_WEIGHT, 1.0)
