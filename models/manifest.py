@@ -77,10 +77,12 @@ class Graphs(_Strict):
     encoder: picture uint8 [1,H,W] (palette) or [1,H,W,3] (rgb) → tokens int64 [1,P].
     step: tokens int64 [1,P] of frame t, action int64 [1] taken at t, noise float32 [1,P] in [0,1), state… →
     next_tokens int64 [1,P], picture uint8 [1,H,W] or [1,H,W,3], entropy float32 [1] (mean nats a token), next_state….
+    decoder: tokens int64 [1,P] → picture uint8. Not needed to play; for measuring and for tools.
     """
 
     encoder: str
     step: str
+    decoder: str
 
 
 class Provenance(_Strict):
@@ -147,7 +149,7 @@ class Manifest(_Strict):
         listed = [entry.action for entry in self.actions]
         if len(set(listed)) != len(listed) or listed[0] is not Action.NOOP:
             raise ValueError("actions: must be distinct and begin with noop")
-        wanted = [self.graphs.encoder, self.graphs.step, self.start_frames]
+        wanted = [self.graphs.encoder, self.graphs.step, self.graphs.decoder, self.start_frames]
         missing = [name for name in wanted if name not in self.files]
         if missing:
             raise ValueError(f"files: no entry for {missing[0]}")

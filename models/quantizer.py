@@ -14,7 +14,7 @@ from torch import Tensor, nn
 class FiniteScalarQuantizer(nn.Module):
     """Rounds each of D channels to one of `levels[d]` values; a token is the mixed-radix number of the digits.
 
-    Shapes: B batch, D = len(levels), H, W positions, K = prod(levels) codebook size.
+    Shapes: B batch, P positions, D = len(levels), K = prod(levels) codebook size.
     """
 
     levels: Tensor
@@ -29,24 +29,24 @@ class FiniteScalarQuantizer(nn.Module):
             raise ValueError(f"levels must all be at least 2, got {levels}")
         self.codebook_size = prod(levels)
         self.channels = len(levels)
-        halves = [(level - 1) * 1.001 / 2 for level in levels]
+        extents = [(level - 1) * 1.001 / 2 for level in levels]
         offsets = [0.5 if level % 2 == 0 else 0.0 for level in levels]
-        shifts = [atanh(offset / half) for offset, half in zip(offsets, halves, strict=True)]
+        shifts = [atanh(offset / extent) for offset, extent in zip(offsets, extents, strict=True)]
+        for name, values in {"extent": extents, "offset": offsets, "shift": shifts}.items():
+            self.register_buffer(name, torch.tensor(values), persistent=False)
         radix = [prod(levels[:i]) for i in range(len(levels))]
-        for name, values in {"extent": halves, "offset": offsets, "shift": shifts}.items():
-            self.register_buffer(name, torch.tensor(values).view(-1, 1, 1), persistent=False)
         for name, integers in {"levels": list(levels), "radix": radix}.items():
-            self.register_buffer(name, torch.tensor(integers).view(-1, 1, 1), persistent=False)
+            self.register_buffer(name, torch.tensor(integers), persistent=False)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """z float [B,D,H,W] → (quantised values in [-1,1] with straight-through gradient, tokens int64 [B,H,W])."""
+        """z float [B,P,D] → (quantised values in [-1,1] with straight-through gradient, tokens int64 [B,P])."""
         bounded = torch.tanh(z + self.shift) * self.extent - self.offset
         rounded = bounded + (bounded.round() - bounded).detach()
         digits = (rounded.detach() + self.levels // 2).round().long()
-        return rounded / (self.levels // 2), (digits * self.radix).sum(1)
+        return rounded / (self.levels // 2), (digits * self.radix).sum(-1)
 
     def values(self, tokens: Tensor) -> Tensor:
-        """tokens int64 [B,H,W] → the quantised values float [B,D,H,W] that `forward` gave for them."""
-        digits = (tokens.unsqueeze(1) // self.radix) % self.levels
+        """tokens int64 [B,P] → the quantised values float [B,P,D] that `forward` gave for them."""
+        digits = (tokens.unsqueeze(-1) // self.radix) % self.levels
         middle = self.levels // 2
         return (digits - middle).to(self.extent.dtype) / middle

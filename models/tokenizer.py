@@ -44,7 +44,7 @@ class TokenizerConfig:
 
 
 class Tokenizer(nn.Module):
-    """Shapes: B batch, H, W pixels, h, w token grid, P = h·w tokens, K codebook, C pixel channels.
+    """Shapes: B batch, H, W pixels, P = h·w tokens, S = patch² pixels of a patch, K codebook, C pixel channels.
 
     Frames are uint8: [B,H,W] palette indices or [B,H,W,3] rgb.
     """
@@ -53,27 +53,25 @@ class Tokenizer(nn.Module):
         super().__init__()
         self.config = config
         self.quantizer = FiniteScalarQuantizer(config.levels)
-        wide, narrow, patch = config.encoder_channels, config.decoder_channels, config.patch
-        self.patches = nn.Conv2d(config.channels, wide, patch, stride=patch)
+        wide, narrow, pixels = config.encoder_channels, config.decoder_channels, config.patch**2
         self.encoder = nn.Sequential(
+            nn.Linear(pixels * config.channels, wide),
             nn.GELU(approximate="tanh"),
-            nn.Conv2d(wide, wide, 1),
+            nn.Linear(wide, wide),
             nn.GELU(approximate="tanh"),
-            nn.Conv2d(wide, self.quantizer.channels, 1),
+            nn.Linear(wide, self.quantizer.channels),
         )
         self.lift = nn.Sequential(
-            nn.Conv2d(self.quantizer.channels, wide, 1),
+            nn.Linear(self.quantizer.channels, wide),
             nn.GELU(approximate="tanh"),
-            nn.Conv2d(wide, narrow, 1),
+            nn.Linear(wide, narrow),
         )
         self.position = nn.Parameter(torch.zeros(1, narrow, *config.grid))
-        self.decoder = nn.Sequential(*(ResidualBlock(narrow) for _ in range(config.decoder_blocks)))
+        self.decoder = nn.Sequential(*(ResidualBlock(narrow) for _ in range(config.decoder_blocks)), ChannelNorm(narrow))
         self.head = nn.Sequential(
-            ChannelNorm(narrow),
-            nn.Conv2d(narrow, 2 * narrow, 1),
+            nn.Linear(narrow, 2 * narrow),
             nn.GELU(approximate="tanh"),
-            nn.Conv2d(2 * narrow, config.channels * patch * patch, 1),
-            nn.PixelShuffle(patch),
+            nn.Linear(2 * narrow, pixels * config.channels),
         )
 
     @property
@@ -81,43 +79,60 @@ class Tokenizer(nn.Module):
         """P, tokens a frame."""
         return self.config.grid[0] * self.config.grid[1]
 
-    def planes(self, frames: Tensor) -> Tensor:
-        """Frames uint8 → float [B,C,H,W]: one-hot classes of a palette world, values in [-1,1] of an rgb one."""
-        if self.config.pixels == "palette":
-            return F.one_hot(frames.long(), self.config.colours).permute(0, 3, 1, 2).float()
-        return frames.permute(0, 3, 1, 2).float() / 127.5 - 1
+    def patches(self, frames: Tensor) -> Tensor:
+        """Frames uint8 → uint8 [B,P,S] palette indices or [B,P,S,3]."""
+        height, width = self.config.grid
+        size = self.config.patch
+        cut = frames.unflatten(1, (height, size)).unflatten(3, (width, size)).transpose(2, 3)
+        return cut.flatten(3, 4).flatten(1, 2)
 
-    def quantize(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Frames uint8 → (quantised values float [B,D,h,w], tokens int64 [B,P])."""
-        values, tokens = self.quantizer(self.encoder(self.patches(self.planes(frames))))
-        return values, tokens.flatten(1)
+    def frames(self, patches: Tensor) -> Tensor:
+        """The inverse of `patches`."""
+        height, width = self.config.grid
+        size = self.config.patch
+        cut = patches.unflatten(1, (height, width)).unflatten(3, (size, size)).transpose(2, 3)
+        return cut.flatten(3, 4).flatten(1, 2)
+
+    def channels(self, patches: Tensor) -> Tensor:
+        """Patches uint8 → float [B,P,S,C]: one-hot classes of a palette world, values in [-1,1] of an rgb one."""
+        if self.config.pixels == "palette":
+            classes = torch.arange(self.config.colours, dtype=torch.uint8, device=patches.device)
+            return (patches.unsqueeze(-1) == classes).float()
+        return patches.float() / 127.5 - 1
+
+    def quantize(self, patches: Tensor) -> tuple[Tensor, Tensor]:
+        """Patches uint8 → (quantised values float [B,P,D], tokens int64 [B,P])."""
+        values, tokens = self.quantizer(self.encoder(self.channels(patches).flatten(2)))
+        return values, tokens
 
     def encode(self, frames: Tensor) -> Tensor:
         """Frames uint8 → tokens int64 [B,P]."""
-        return self.quantize(frames)[1]
+        return self.quantize(self.patches(frames))[1]
 
-    def decode_values(self, values: Tensor) -> Tensor:
-        """Quantised values float [B,D,h,w] → logits [B,C,H,W] of a palette world, pixel values in [-1,1] of an rgb one."""
-        out: Tensor = self.head(self.decoder(self.lift(values) + self.position))
+    def paint(self, lifted: Tensor) -> Tensor:
+        """What `lift` made of each token, float [B,P,L] → logits [B,P,S,C] of a palette world, else values in [-1,1]."""
+        planes = lifted.transpose(1, 2).unflatten(2, self.config.grid) + self.position
+        features = self.decoder(planes).flatten(2).transpose(1, 2)
+        out: Tensor = self.head(features).unflatten(2, (-1, self.config.channels))
         return out
+
+    def to_patches(self, out: Tensor) -> Tensor:
+        """What `paint` gave → patches uint8."""
+        if self.config.pixels == "palette":
+            return out.argmax(-1).to(torch.uint8)
+        return ((out.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
     def decode(self, tokens: Tensor) -> Tensor:
         """Tokens int64 [B,P] → frames uint8."""
-        out = self.decode_values(self.quantizer.values(tokens.unflatten(1, self.config.grid)))
-        return self.to_frames(out)
-
-    def to_frames(self, out: Tensor) -> Tensor:
-        """What `decode_values` gave → frames uint8."""
-        if self.config.pixels == "palette":
-            return out.argmax(1).to(torch.uint8)
-        return ((out.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
+        return self.frames(self.to_patches(self.paint(self.lift(self.quantizer.values(tokens)))))
 
     def loss(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Frames uint8 → (mean loss: cross-entropy in nats a pixel, or squared plus absolute error; exact share of pixels)."""
-        values, _ = self.quantize(frames)
-        out = self.decode_values(values)
-        exact = (self.to_frames(out.detach()) == frames).float().mean()
+        patches = self.patches(frames)
+        values, _ = self.quantize(patches)
+        out = self.paint(self.lift(values))
+        exact = (self.to_patches(out.detach()) == patches).float().mean()
         if self.config.pixels == "palette":
-            return F.cross_entropy(out, frames.long()), exact
-        target = self.planes(frames)
+            return F.cross_entropy(out.flatten(0, 2), patches.flatten().long()), exact
+        target = self.channels(patches)
         return F.mse_loss(out, target) + 0.1 * F.l1_loss(out, target), exact

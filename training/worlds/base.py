@@ -43,6 +43,7 @@ class SimulatedWorld(VectorEnv[Frames, npt.NDArray[np.int64], Any]):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    description: ClassVar[str]  # one sentence for the menu
     version: ClassVar[int]  # raise it whenever frames or rules change
     actions: ClassVar[tuple[Action, ...]]
     default_keys: ClassVar[dict[Action, tuple[str, ...]]]
@@ -89,6 +90,11 @@ class SimulatedWorld(VectorEnv[Frames, npt.NDArray[np.int64], Any]):
         events = self._advance(np.asarray(actions))
         no = np.zeros(self.num_envs, np.bool_)
         return self.render_frames(), np.zeros(self.num_envs), no, no.copy(), {"events": events}
+
+    @property
+    def calm(self) -> npt.NDArray[np.bool_]:
+        """bool [N]: the copies at which play may begin: nobody is dying and no level is changing."""
+        return np.ones(self.num_envs, np.bool_)
 
     def event_bit(self, name: str) -> int:
         """The mask bit of a named event."""

@@ -7,6 +7,7 @@ longer than a few frames.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,10 +17,9 @@ from models.actions import Action
 from training.worlds import platformer_art as art
 from training.worlds import platformer_levels as levels
 from training.worlds.base import FRAME_SIZE, Frames, SimulatedWorld, Snapshot
-from training.worlds.platformer_levels import BODY_HEIGHT, BODY_WIDTH, COYOTE, EMPTY, FRIEZE, ROWS, SOLID
-
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+from training.worlds.platformer_levels import BODY_HEIGHT, BODY_WIDTH, COYOTE, EMPTY, FRIEZE, ROWS
+from training.worlds.platformer_physics import Beetles, Bodies, Flags, Ground, Ints, drowned, meets, move, pricked, walk
+from training.worlds.platformer_player import Planner
 
 RING = 32  # columns kept a copy: 17 on the screen, one to come, the rest behind
 ENEMIES = 4  # the grammar keeps them rarer
@@ -35,8 +35,6 @@ _MARGIN = 16  # of the canvas, so that sprites need no clipping
 _STRIP = (RING + VIEW) * 8  # the first columns are drawn again behind the last, so that every view is one slice
 
 _TILES = art.tile_set()
-_KILLS_WALK: Flags = SOLID.copy()  # what turns an enemy around
-_KILLS_WALK[[levels.SPIKE, levels.POLE, levels.POLE_TOP]] = True
 
 
 def _mix(value: Ints) -> Ints:
@@ -45,6 +43,13 @@ def _mix(value: Ints) -> Ints:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return ((z ^ (z >> np.uint64(31))) >> np.uint64(1)).astype(np.int64)
+
+
+@lru_cache(maxsize=16384)
+def _picture(column: bytes) -> npt.NDArray[np.uint8]:
+    """A column of 16 tile kinds over the sky, uint8 [128,8]."""
+    tiles = _TILES[np.frombuffer(column, np.uint8)].reshape(FRAME_SIZE, 8)
+    return np.where(tiles == art.CLEAR, art.SKY, tiles)
 
 
 class Platformer(SimulatedWorld):
@@ -56,6 +61,7 @@ class Platformer(SimulatedWorld):
 
     name: ClassVar[str] = "platformer"
     title: ClassVar[str] = "Runewood Run"
+    description: ClassVar[str] = "Run, jump and stomp through hills that never end. The runes below tell what comes."
     version: ClassVar[int] = 1
     actions: ClassVar[tuple[Action, ...]] = (
         Action.NOOP, Action.LEFT, Action.RIGHT, Action.JUMP, Action.LEFT_JUMP, Action.RIGHT_JUMP,
@@ -99,7 +105,14 @@ class Platformer(SimulatedWorld):
         self._jumps = np.array([Action.JUMP.value in a.value for a in self.actions])
         self._bits = {name: np.uint32(self.event_bit(name)) for name in self.event_names}
         self._events = np.zeros(num_envs, np.uint32)
+        self._planner = Planner(num_envs, self.actions)
         self._reset_copies(np.arange(num_envs, dtype=np.int64))
+
+    @property
+    def calm(self) -> Flags:
+        """bool [N]: alive and standing."""
+        calm: Flags = (self.state == ALIVE) & self.on_ground
+        return calm
 
     # --- state -----------------------------------------------------------------------------------------------------
 
@@ -153,8 +166,7 @@ class Platformer(SimulatedWorld):
                 return
             for i in short:
                 self._make_column(int(i))
-            self._draw_columns(short, self.columns_made[short] - 2)
-            self._draw_columns(short, self.columns_made[short] - 1)
+            self._draw_columns(short, self.columns_made[short] - 2)  # the newest awaits its rune, out of sight
 
     def _make_column(self, i: int) -> None:
         """Append one column: the newest one's rune makes its tiles, the level gives its own rune."""
@@ -192,10 +204,8 @@ class Platformer(SimulatedWorld):
 
     def _draw_columns(self, copies: Ints, columns: Ints) -> None:
         """Draw one column in each of the given copies' strips, twice where a view may run past the ring's end."""
-        slots = columns % RING
-        tiles = _TILES[self.tiles[copies, slots]].reshape(len(copies), FRAME_SIZE, 8)
-        pixels = np.where(tiles == art.CLEAR, art.SKY, tiles)
-        for i, slot, picture in zip(copies.tolist(), slots.tolist(), pixels, strict=True):
+        for i, slot in zip(copies.tolist(), (columns % RING).tolist(), strict=True):
+            picture = _picture(self.tiles[i, slot].tobytes())
             self._strip[i, :, slot * 8 : slot * 8 + 8] = picture
             if slot < VIEW:
                 again = (slot + RING) * 8
@@ -224,53 +234,29 @@ class Platformer(SimulatedWorld):
         self._touch_enemies(old_y)
         return self._events.copy()
 
-    def _kinds(self, x: Ints, y: Ints) -> npt.NDArray[np.uint8]:
-        """Tile kinds at world pixels, int64 [K,N] or [N] each; above the screen is empty."""
-        row = np.minimum(np.maximum(y >> 3, 0), FRIEZE)
-        kinds: npt.NDArray[np.uint8] = self.tiles.reshape(-1)[self._ring_base + ((x >> 3) % RING) * ROWS + row]
-        return kinds
+    def _ground(self) -> Ground:
+        return Ground(self.tiles, self._ring_base, self.camera)
+
+    def _bodies(self) -> Bodies:
+        return Bodies(self.x, self.y, self.vx, self.vy, self.coyote, self.on_ground)
+
+    def _beetles(self) -> Beetles:
+        return Beetles(self.enemy_x, self.enemy_y, self.enemy_right, self.enemy_state == WALKING)
 
     def _mark(self, name: str, where: Flags) -> None:
         self._events |= np.where(where, self._bits[name], np.uint32(0))
 
     def _move_players(self, steer: Ints, jump: Flags, dead: Flags) -> None:
-        vx = np.where(steer != 0, np.clip(self.vx + steer, -levels.MAX_VX, levels.MAX_VX), self.vx - np.sign(self.vx))
-        leaps = jump & (self.coyote > 0)
-        vy = np.where((self.vy < 0) & ~jump, np.maximum(self.vy, levels.RELEASED_VY), self.vy)
-        vy = np.minimum(np.where(leaps, levels.JUMP_VY, vy) + 1, levels.MAX_FALL)
-        x, vx = self._slide(self.x + vx, vx)
-        y, vy, on_ground = self._fall(x, self.y + vy, vy)
-        coyote = np.where(on_ground, COYOTE, np.maximum(np.where(leaps, 0, self.coyote) - 1, 0))
-        self._mark("jump", leaps & ~dead)
-        self._mark("land", on_ground & ~self.on_ground & ~dead)
-        self._mark("blocked", (steer != 0) & (x == self.x) & (vx == 0) & (self.vx + steer != 0) & ~dead)
+        after = move(self._ground(), self._bodies(), steer, jump)
+        self._mark("jump", jump & (self.coyote > 0) & ~dead)
+        self._mark("land", after.on_ground & ~self.on_ground & ~dead)
+        stuck = (steer != 0) & (after.x == self.x) & (after.vx == 0) & (self.vx + steer != 0)
+        self._mark("blocked", stuck & ~dead)
         self.facing = np.where(steer > 0, 1, np.where(steer < 0, 0, self.facing))
-        self.x, self.vx = np.where(dead, self.x, x), np.where(dead, 0, vx)
-        self.y, self.vy = np.where(dead, self.y, y), np.where(dead, self.vy, vy)
-        self.coyote = np.where(dead, 0, coyote)
-        self.on_ground = on_ground & ~dead
-
-    def _slide(self, x: Ints, vx: Ints) -> tuple[Ints, Ints]:
-        """Stop sideways movement at solid tiles and at the screen's left edge."""
-        edge = np.where(vx > 0, x + BODY_WIDTH - 1, x)
-        heights = self.y + np.array([[0], [7], [13]])
-        hit = SOLID[self._kinds(edge[None], heights)].any(0) & (vx != 0)
-        x = np.where(hit, np.where(vx > 0, (edge & ~7) - BODY_WIDTH, (edge & ~7) + 8), x)
-        out = x < self.camera
-        return np.where(out, self.camera, x), np.where(hit | out, 0, vx)
-
-    def _fall(self, x: Ints, y: Ints, vy: Ints) -> tuple[Ints, Ints, Flags]:
-        """Stop vertical movement at solid tiles, and at one-way planks when coming from above."""
-        falls = vy > 0
-        edge = np.where(falls, y + BODY_HEIGHT - 1, y)
-        kinds = self._kinds(x + np.array([[0], [BODY_WIDTH - 1]]), edge[None])
-        solid = SOLID[kinds].any(0)
-        fresh = self.y + BODY_HEIGHT - 1 < (edge & ~7)
-        plank = (kinds == levels.PLANK).any(0) & fresh
-        lands = falls & (solid | plank)
-        bumps = (vy < 0) & solid
-        y = np.where(lands, (edge & ~7) - BODY_HEIGHT, np.where(bumps, (edge & ~7) + 8, y))
-        return y, np.where(lands | bumps, 0, vy), lands
+        self.x, self.vx = np.where(dead, self.x, after.x), np.where(dead, 0, after.vx)
+        self.y, self.vy = np.where(dead, self.y, after.y), np.where(dead, self.vy, after.vy)
+        self.coyote = np.where(dead, 0, after.coyote)
+        self.on_ground = after.on_ground & ~dead
 
     def _move_dead(self, dead: Flags) -> None:
         """The dead fall through everything; below the screen they come back at its top."""
@@ -285,20 +271,11 @@ class Platformer(SimulatedWorld):
         self._mark("respawn", back)
 
     def _move_enemies(self) -> None:
-        """Walk where the screen shows ground ahead, turn elsewhere; what is off the screen is never asked."""
-        x, right = self.enemy_x, self.enemy_right
-        camera = self.camera[:, None]
-        ahead = np.where(right == 1, x + 8, x - 1).T
-        wall = _KILLS_WALK[self._kinds(ahead, self.enemy_y.T + 4)].T
-        floor = SOLID[self._kinds(ahead, self.enemy_y.T + 8)].T
-        off_right = (right == 1) & (x + 10 > camera + FRAME_SIZE)
-        leaving = (right == 0) & (x - 1 < camera)
-        turn = (wall | ~floor | off_right) & ~leaving
-        awake = (self.enemy_state == WALKING) & (x + 9 <= camera + FRAME_SIZE)
-        self.enemy_right = np.where(awake & turn, 1 - right, right)
-        self.enemy_x = np.where(awake & ~turn, x + 2 * right - 1, x)
+        """Walk, lie flat for a while after a stomp, vanish left of the screen."""
+        after = walk(self._ground(), self._beetles())
+        self.enemy_x, self.enemy_right = after.x, after.right
         flat = np.where(self.enemy_state >= SQUASHED, self.enemy_state + 1, self.enemy_state)
-        off_left = self.enemy_x + 9 <= camera
+        off_left = self.enemy_x + 9 <= self.camera[:, None]
         self.enemy_state = np.where(off_left | (flat >= GONE), NO_ENEMY, flat)
 
     def _touch_flags(self) -> None:
@@ -315,21 +292,18 @@ class Platformer(SimulatedWorld):
 
     def _touch_tiles(self) -> None:
         """Take coins; die in spikes and pits."""
-        feet = self.y + BODY_HEIGHT - 1
+        ground, living = self._ground(), self.state != DEAD
         xs = self.x + np.array([[0], [7], [0], [7], [0], [7]])
-        ys = np.stack([self.y, self.y, self.y + 7, self.y + 7, feet, feet])
-        living = self.state != DEAD
-        coins = (self._kinds(xs, ys) == levels.COIN) & living
+        ys = self.y + np.array([[0], [0], [7], [7], [13], [13]])
+        coins = (ground.kinds(xs, ys) == levels.COIN) & living
         for corner, i in zip(*np.nonzero(coins), strict=True):
             self._take_coin(int(i), int(xs[corner, i]) >> 3, int(ys[corner, i]) >> 3)
         self._mark("coin", coins.any(0))
-        sides = self.x + np.array([[1], [6], [1], [6]])
-        sharp = np.stack([self.y + 7, self.y + 7, feet, feet])
-        pricked = ((self._kinds(sides, sharp) == levels.SPIKE) & (feet >= (sharp & ~7) + 3)).any(0) & living
-        drowned = (feet + 1 >= levels.PIT_FEET) & living
-        self._mark("death_spike", pricked & ~drowned)
-        self._mark("death_pit", drowned)
-        self._kill(pricked | drowned)
+        sunk = drowned(self.y) & living
+        spiked = pricked(ground, self.x, self.y) & living & ~sunk
+        self._mark("death_spike", spiked)
+        self._mark("death_pit", sunk)
+        self._kill(spiked | sunk)
 
     def _take_coin(self, i: int, column: int, row: int) -> None:
         slot = column % RING
@@ -340,11 +314,8 @@ class Platformer(SimulatedWorld):
 
     def _touch_enemies(self, old_y: Ints) -> None:
         """Stomp what is fallen upon; die of any other touch. The cheering are left in peace."""
-        x, y = self.x[:, None], self.y[:, None]
-        near = (x < self.enemy_x + 7) & (x + BODY_WIDTH > self.enemy_x + 1)
-        near &= (y + BODY_HEIGHT > self.enemy_y + 1) & (y < self.enemy_y + 8)
-        touch = near & (self.enemy_state == WALKING) & (self.state == ALIVE)[:, None]
-        above = (self.y > old_y)[:, None] & (old_y[:, None] + BODY_HEIGHT <= self.enemy_y + 4)
+        touch, above = meets(self._beetles(), self._bodies(), old_y)
+        touch &= (self.state == ALIVE)[:, None]
         stomped = touch & above
         stomps = stomped.any(1)
         bitten = touch.any(1) & ~stomps
@@ -375,14 +346,14 @@ class Platformer(SimulatedWorld):
         self._paste_players()
         return self._canvas[:, inner, inner].copy()
 
-    def _paste(self, i: int, sprite: npt.NDArray[np.uint8], x: int, y: int) -> None:
+    def _paste(self, i: int, sprite: art.Sprite, x: int, y: int) -> None:
         """Draw over one copy's canvas at screen pixels; what lies wholly outside is not drawn."""
-        height, width = sprite.shape
+        height, width = sprite.pixels.shape
         top, left = y + _MARGIN, x + _MARGIN
         edge = FRAME_SIZE + 2 * _MARGIN
         if 0 <= top <= edge - height and 0 <= left <= edge - width:
             region = self._canvas[i, top : top + height, left : left + width]
-            np.copyto(region, sprite, where=sprite != art.CLEAR)
+            np.copyto(region, sprite.pixels, where=sprite.drawn)
 
     def _paste_banners(self) -> None:
         x = self.flag_column * 8 + 5 - self.camera
@@ -427,21 +398,5 @@ class Platformer(SimulatedWorld):
         return np.where((columns < self.columns_made[:, None])[:, None], kinds, EMPTY).astype(np.uint8)
 
     def suggest(self, rng: np.random.Generator) -> Ints:
-        """Actions int64 [N] of a competent player: runs right, jumps what must be jumped, often for coins too."""
-        right, right_jump = self.actions.index(Action.RIGHT), self.actions.index(Action.RIGHT_JUMP)
-        ahead = self.tiles_ahead(4)
-        foot = (self.y + BODY_HEIGHT) >> 3
-        within = (self.x & 7)[:, None]
-        rows = np.clip(foot, 1, FRIEZE - 1)
-        floor = np.take_along_axis(ahead, rows[:, None, None], 1)[:, 0]
-        shin = np.take_along_axis(ahead, rows[:, None, None] - 1, 1)[:, 0]
-        distance = np.arange(4) * 8 - within - 8  # from the leading edge to each column, px
-        wall = (SOLID[shin] & (distance >= 0) & (distance <= 10)).any(1)
-        spike = ((shin == levels.SPIKE) & (distance >= -8) & (distance <= 4)).any(1)
-        pit = ((floor >= levels.PIT_TOP) & (floor <= levels.PIT_BODY) & (distance >= -8) & (distance <= -2)).any(1)
-        gap = self.enemy_x - (self.x[:, None] + BODY_WIDTH)
-        level_with = np.abs(self.enemy_y + 8 - (self.y[:, None] + BODY_HEIGHT)) < 12
-        foe = ((self.enemy_state == WALKING) & level_with & (gap > -12) & (gap < 16)).any(1)
-        coin = (ahead[:, :FRIEZE, 1:3] == levels.COIN).any((1, 2)) & (rng.random(self.num_envs) < 0.15)
-        rising = (self.vy < 0) & ~self.on_ground
-        return np.where(wall | spike | pit | foe | coin | rising, right_jump, right).astype(np.int64)
+        """Actions int64 [N] of a competent player: runs right, leaps what must be leapt, likes coins and stomps."""
+        return self._planner.act(self._ground(), self._bodies(), self._beetles(), rng)

@@ -5,12 +5,26 @@ One letter is one palette index (`INK`), `.` is transparent. Every palette gives
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Sprite:
+    """A picture and where it isn't transparent: uint8 and bool [H,W]."""
+
+    pixels: Pixels
+    drawn: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, pixels: Pixels) -> Sprite:
+        return cls(np.ascontiguousarray(pixels), np.ascontiguousarray(pixels != CLEAR))
+
 
 CLEAR = 255  # transparent in `Pixels`; never reaches a frame
 TILE = 8
@@ -264,7 +278,8 @@ RUNES: tuple[Pixels, ...] = tuple(
     )
 )
 
-BANNER = draw("""
+BANNER = Sprite.of(
+    draw("""
     kkkkkkkk
     krrrrrrk
     krwrrrk.
@@ -273,6 +288,7 @@ BANNER = draw("""
     krrrrrrk
     kkkkkkkk
 """)
+)
 
 
 # The hero, 12x16, looking right: head and trunk by pose, legs by step.
@@ -361,7 +377,10 @@ _HERO_RIGHT: tuple[Pixels, ...] = (
     draw(_DEAD),
     draw(_CHEER),
 )
-HERO: tuple[tuple[Pixels, ...], tuple[Pixels, ...]] = (_HERO_RIGHT, tuple(pose[:, ::-1].copy() for pose in _HERO_RIGHT))
+# HERO[looks left][pose]
+HERO: tuple[tuple[Sprite, ...], ...] = tuple(
+    tuple(Sprite.of(pose[:, ::step]) for pose in _HERO_RIGHT) for step in (1, -1)
+)
 
 # The beetle, 10x9, looking left, two steps; then four ever flatter pictures of one that was stomped.
 _BEETLE = """
@@ -386,9 +405,8 @@ def _squash(rows: tuple[int, ...]) -> Pixels:
 
 
 # BEETLE[looks right][0, 1: steps; 2-5: squashed]
-BEETLE: tuple[tuple[Pixels, ...], ...] = tuple(
-    tuple(art[:, :: -1 if mirrored else 1].copy() for art in (*_BEETLE_LEFT, *map(_squash, _FLAT_ROWS)))
-    for mirrored in (False, True)
+BEETLE: tuple[tuple[Sprite, ...], ...] = tuple(
+    tuple(Sprite.of(look[:, ::step]) for look in (*_BEETLE_LEFT, *map(_squash, _FLAT_ROWS))) for step in (1, -1)
 )
 
 

@@ -9,11 +9,12 @@ six runes.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
-from typing import Any
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -165,8 +166,7 @@ def _begun(context: Sequence[int]) -> tuple[tuple[Op, float], ...] | None:
     return ((last, more), (Op.FLAT, 1.0 - more))
 
 
-@lru_cache(maxsize=65536)
-def choices(context: tuple[int, ...], ground: int) -> tuple[tuple[Op, float], ...]:
+def choices(context: Sequence[int], ground: int) -> tuple[tuple[Op, float], ...]:
     """What may follow the last six ops where the ground stands at row `ground`: ops with their probabilities."""
     begun = _begun(context)
     if begun is not None:
@@ -191,12 +191,10 @@ def choices(context: tuple[int, ...], ground: int) -> tuple[tuple[Op, float], ..
     return tuple((op, weight / total) for op, weight in options)
 
 
-def _pick(options: tuple[tuple[Op, float], ...], chance: float) -> Op:
-    for op, weight in options:
-        chance -= weight
-        if chance < 0:
-            return op
-    return options[-1][0]
+@lru_cache(maxsize=65536)
+def _cumulative(context: tuple[int, ...], ground: int) -> tuple[list[float], list[Op]]:
+    options = choices(context, ground)
+    return list(accumulate(weight for _, weight in options)), [op for op, _ in options]
 
 
 SHORTEST, LONGEST = 40, 120  # columns of a level, its flag included
@@ -209,7 +207,8 @@ def _attempt(chances: list[float]) -> list[int] | None:
     context = (int(Op.FLAT),) * CONTEXT
     ground = HOME_ROW
     for chance in chances:
-        op = _pick(choices(context, ground), chance)
+        bounds, options = _cumulative(context, ground)
+        op = options[min(bisect_right(bounds, chance), len(options) - 1)]
         ground += _RISE.get(op, 0)
         ops.append(int(op))
         context = (*context[1:], int(op))
@@ -253,8 +252,7 @@ PIT_FEET = FRIEZE * 8  # feet here: dead
 _SPIKE_INSET, _SPIKE_TOP = 1, 3  # pixels of a spike tile's sides and top that do no harm
 
 
-@dataclass(frozen=True)
-class Body:
+class Body(NamedTuple):
     """A player's body: pixels of its hit box's top left, pixels a tick, ticks of coyote time left."""
 
     x: int
@@ -266,10 +264,10 @@ class Body:
 
 
 def _kind(columns: Sequence[bytes], x: int, y: int) -> int:
-    column = x >> 3
-    if column < 0 or column >= len(columns):
+    column, row = x >> 3, y >> 3
+    if row < 0 or column < 0 or column >= len(columns):
         return EMPTY
-    return columns[column][min(max(y >> 3, 0), FRIEZE)]
+    return columns[column][row if row < FRIEZE else FRIEZE]
 
 
 _IS_SOLID: tuple[bool, ...] = tuple(bool(flag) for flag in SOLID)
@@ -287,7 +285,8 @@ def move_body(columns: Sequence[bytes], body: Body, steer: int, jump: bool) -> B
     x, y = body.x + vx, body.y
     if vx:
         edge = x + BODY_WIDTH - 1 if vx > 0 else x
-        if any(_IS_SOLID[_kind(columns, edge, y + dy)] for dy in (0, 7, 13)):
+        walls = _kind(columns, edge, y), _kind(columns, edge, y + 7), _kind(columns, edge, y + 13)
+        if _IS_SOLID[walls[0]] or _IS_SOLID[walls[1]] or _IS_SOLID[walls[2]]:
             x = (edge & ~7) - BODY_WIDTH if vx > 0 else (edge & ~7) + 8
             vx = 0
     y += vy

@@ -111,7 +111,7 @@ class PuzzleWorld(SimulatedWorld):
     """Push every box onto a goal. See the module docstring for time and picture."""
 
     name: ClassVar[str] = "puzzle"
-    title: ClassVar[str] = "Puzzle"
+    title: ClassVar[str] = "Crate Temple"
     description: ClassVar[str] = "Push every crate onto a goal; fetch the key to open the door."
     version: ClassVar[int] = 1
     actions: ClassVar[tuple[Action, ...]] = (Action.NOOP, Action.UP, Action.DOWN, Action.LEFT, Action.RIGHT)

@@ -18,9 +18,9 @@ def _platformer() -> type[SimulatedWorld]:
 
 
 def _puzzle() -> type[SimulatedWorld]:
-    from training.worlds.puzzle import Puzzle
+    from training.worlds.puzzle import PuzzleWorld
 
-    return Puzzle
+    return PuzzleWorld
 
 
 WORLDS: dict[str, Callable[[], type[SimulatedWorld]]] = {"platformer": _platformer, "puzzle": _puzzle}

@@ -1,0 +1,132 @@
+"""`dreamcade-train`: the commands of the training tree. Owns options and exit codes; refuses work of its own."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from rich.console import Console
+
+from models.manifest import BadInput
+
+app = typer.Typer(help="Make the worlds that Dreamcade plays.", no_args_is_help=True, pretty_exceptions_enable=False)
+
+World = Annotated[str, typer.Option("--world", help="platformer or puzzle")]
+PresetName = Annotated[str, typer.Option("--preset", help="tiny, cpu, gpu, or a YAML file")]
+RunFolder = Annotated[Path, typer.Option("--run", help="folder of the run: data, checkpoints, curves")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="also write the figures to this file")]
+
+
+@app.command()
+def collect(
+    world: World,
+    frames: Annotated[int, typer.Option(min=1, help="transitions to have in the folder in the end")],
+    out: Annotated[Path, typer.Option(help="the data set's folder; collecting goes on where it stopped")],
+    split: Annotated[str, typer.Option(help="level seeds: train, choose or report")] = "train",
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    measure: Annotated[bool, typer.Option(help="then measure reading: frames a second and memory")] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Simulate a world and store lossless episodes."""
+    from training.data.collect import collect as collect_episodes
+    from training.data.reading_bench import measure_reading
+
+    report = collect_episodes(world, frames, out, split=split, seed=seed)
+    figures: dict[str, Any] = {"collect": asdict(report) | {"bytes_per_frame": report.bytes_per_frame}}
+    if measure:
+        figures["reading"] = asdict(measure_reading(out, seconds=5.0))
+    _show(figures, json_file)
+
+
+@app.command()
+def tokenizer(world: World, run: RunFolder, preset: PresetName = "cpu", minutes: float | None = None) -> None:
+    """Train, or go on training, a run's tokenizer."""
+    from accelerate import Accelerator
+
+    this = _run(world, preset, run, {"tokenizer": minutes})
+    _show({"tokenizer": asdict(this.train_tokenizer(Accelerator()))}, None)
+
+
+@app.command()
+def dynamics(world: World, run: RunFolder, preset: PresetName = "cpu", minutes: float | None = None) -> None:
+    """Train, or go on training, a run's dynamics model."""
+    from accelerate import Accelerator
+
+    this = _run(world, preset, run, {"dynamics": minutes})
+    _show({"dynamics": asdict(this.train_dynamics(Accelerator()))}, None)
+
+
+@app.command()
+def export(
+    world: World,
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="the checkpoint folder to make or replace")],
+    preset: PresetName = "cpu",
+) -> None:
+    """Make a checkpoint folder of what a run has trained so far."""
+    manifest = _run(world, preset, run, {}).export(out)
+    _show({"digest": manifest.digest, "cost": manifest.cost.model_dump()}, None)
+
+
+@app.command(name="run")
+def run_all(
+    world: World = "platformer",
+    preset: PresetName = "cpu",
+    folder: Annotated[Path | None, typer.Option("--run", help="folder of the run [default: runs/WORLD-PRESET]")] = None,
+    out: Annotated[Path | None, typer.Option(help="the checkpoint folder [default: RUN/world]")] = None,
+) -> None:
+    """From nothing to a world that can be played: simulate, tokenizer, dynamics, export. Goes on where it stopped."""
+    from training.run import run
+
+    folder = folder or Path("runs") / f"{world}-{Path(preset).stem}"
+    out = out or folder / "world"
+    this = _run(world, preset, folder, {})
+    manifest = run(this, out)
+    _show({"world": str(out), "digest": manifest.digest}, None)
+    Console().print(f"play it: dreamcade play --world {out}", highlight=False, soft_wrap=True)
+
+
+def _run(world: str, preset_name: str, folder: Path, minutes: dict[str, float | None]) -> Any:
+    from training.preset import load_preset
+    from training.run import Run
+    from training.worlds.registry import world_class
+
+    world_class(world)
+    return Run(world, preset_name, load_preset(preset_name, world, minutes), folder)
+
+
+def _show(figures: dict[str, Any], json_file: Path | None) -> None:
+    Console().print_json(json.dumps(figures, default=str))
+    if json_file is not None:
+        from engine.atomic import write_atomically
+
+        write_atomically(json_file, json.dumps(figures, indent=1, default=str).encode())
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 success, 1 a finding, 2 bad usage or bad input in one line."""
+    try:
+        code = app(standalone_mode=False)
+    except BadInput as error:
+        code = _fail(str(error))
+    except click.ClickException as error:
+        code = _fail(error.format_message())
+    except (KeyboardInterrupt, click.Abort):
+        code = _fail("stopped; what was finished is kept", 130)
+    except OSError as error:
+        code = _fail(f"{error.filename}: file: {error.strerror}")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(line: str, code: int = 2) -> int:
+    sys.stderr.write(f"dreamcade-train: {line}\n")
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""Export: networks to ONNX graphs, checked against torch before anything is sealed. Owns the graphs; refuses the manifest (seal.py)."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime as ort
+import torch
+from torch import Tensor, nn
+
+from models.dynamics import DynamicsModel, sample_tokens
+from models.manifest import BadInput, Cost, StateSpec
+from models.tokenizer import Tokenizer
+
+ENCODER, STEP, DECODER = "encoder.onnx", "step.onnx", "decoder.onnx"
+OPSET = 18
+PARITY_STEPS = 16
+
+
+class EncoderGraph(nn.Module):
+    """picture uint8 [1,H,W] or [1,H,W,3] → tokens int64 [1,P]."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.tokenizer = tokenizer
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return self.tokenizer.encode(picture)
+
+
+class DecoderGraph(nn.Module):
+    """tokens int64 [1,P] → picture uint8 [1,H,W] or [1,H,W,3], as the step graph shows them."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.tokenizer = tokenizer
+        with torch.no_grad():
+            # What each code becomes before its neighbours are looked at is a table: K is small.
+            every = torch.arange(tokenizer.quantizer.codebook_size).unsqueeze(0)
+            lifted = tokenizer.lift(tokenizer.quantizer.values(every))[0]
+        self.lifted = nn.Parameter(lifted, requires_grad=False)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        painted = self.tokenizer.paint(nn.functional.embedding(tokens, self.lifted))
+        return self.tokenizer.frames(self.tokenizer.to_patches(painted))
+
+
+class StepGraph(nn.Module):
+    """One frame of play: dynamics, sampling and decoder as a single graph.
+
+    tokens int64 [1,P], action int64 [1], noise float32 [1,P], rings… → next tokens int64 [1,P], picture uint8,
+    entropy float32 [1] (mean nats a token), rolled rings….
+    """
+
+    def __init__(self, tokenizer: Tokenizer, dynamics: DynamicsModel, min_p: float) -> None:
+        super().__init__()
+        self.decoder = DecoderGraph(tokenizer)
+        self.dynamics = dynamics
+        self.min_p = min_p
+
+    def forward(self, tokens: Tensor, action: Tensor, noise: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        logits, rolled = self.dynamics(tokens.unsqueeze(1), action.unsqueeze(1), list(state))
+        drawn, entropy = sample_tokens(logits[:, 0], noise, self.min_p)
+        return drawn, self.decoder(drawn), entropy.mean(-1), *rolled
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What the manifest says of the graphs."""
+
+    tokens: int
+    codebook: int
+    state: list[StateSpec]
+    cost: Cost
+
+
+def export_graphs(tokenizer: Tokenizer, dynamics: DynamicsModel, min_p: float, folder: Path) -> Exported:
+    """Write the graphs into `folder` and compare them with torch. Raises BadInput where they differ."""
+    tokenizer, dynamics = tokenizer.cpu().eval(), dynamics.cpu().eval()
+    config = tokenizer.config
+    shape = (1, config.height, config.width) + ((3,) if config.pixels == "rgb" else ())
+    colours = config.colours if config.pixels == "palette" else 256
+    picture = torch.randint(0, colours, shape, dtype=torch.uint8)
+    _export(EncoderGraph(tokenizer).eval(), (picture,), ["picture"], ["tokens"], folder / ENCODER)
+    step = StepGraph(tokenizer, dynamics, min_p).eval()
+    example = tokenizer.encode(picture)
+    _export(step.decoder, (example,), ["tokens"], ["picture"], folder / DECODER)
+    rings = dynamics.initial_state(1)
+    names = [f"ring_{index}" for index in range(len(rings))]
+    state = [
+        StateSpec(name=name, shape=tuple(ring.shape), dtype="float32") for name, ring in zip(names, rings, strict=True)
+    ]
+    arguments = (example, torch.zeros(1, dtype=torch.int64), torch.zeros(1, tokenizer.tokens), *rings)
+    inputs = ["tokens", "action", "noise", *names]
+    outputs = ["next_tokens", "picture", "entropy", *(spec.output_name for spec in state)]
+    _export(step, arguments, inputs, outputs, folder / STEP)
+    check_parity(tokenizer, step, folder, colours)
+    used = (*dynamics.parameters(), *step.decoder.tokenizer.head.parameters(), *tokenizer.decoder.parameters())
+    parameters = sum(p.numel() for p in used)
+    cost = Cost(
+        operations=count_operations(folder / STEP), bytes=(folder / STEP).stat().st_size, parameters=parameters
+    )
+    return Exported(tokenizer.tokens, tokenizer.quantizer.codebook_size, state, cost)
+
+
+def _export(module: nn.Module, arguments: tuple[Any, ...], inputs: list[str], outputs: list[str], path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        torch.onnx.export(
+            module,
+            arguments,
+            str(path),
+            input_names=inputs,
+            output_names=outputs,
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+@torch.no_grad()
+def check_parity(tokenizer: Tokenizer, step: StepGraph, folder: Path, colours: int) -> None:
+    """Run the graphs beside torch on random inputs, the step graph on its own state. Raises BadInput where they differ.
+
+    Sums are rounded in another order there, so a token whose two likeliest codes lie within that may differ: at most
+    one in a thousand.
+    """
+    rng = np.random.default_rng(0)
+    config = tokenizer.config
+    shape = (1, config.height, config.width) + ((3,) if config.pixels == "rgb" else ())
+    encoder = ort.InferenceSession(str(folder / ENCODER), providers=["CPUExecutionProvider"])
+    graph = ort.InferenceSession(str(folder / STEP), providers=["CPUExecutionProvider"])
+    decoder = ort.InferenceSession(str(folder / DECODER), providers=["CPUExecutionProvider"])
+    rings = [ring.numpy() for ring in step.dynamics.initial_state(1)]
+    worst = 0.0
+    same: list[float] = []
+    for _ in range(PARITY_STEPS):
+        picture = rng.integers(0, colours, shape, dtype=np.uint8)
+        tokens = tokenizer.encode(torch.from_numpy(picture)).numpy()
+        same.append(float((encoder.run(None, {"picture": picture})[0] == tokens).mean()))
+        action = rng.integers(0, step.dynamics.config.actions, 1)
+        noise = rng.random(tokens.shape, np.float32)
+        wanted = [out.numpy() for out in step(*map(torch.from_numpy, (tokens, action, noise, *rings)))]
+        names = [entry.name for entry in graph.get_inputs()]
+        got = graph.run(None, dict(zip(names, (tokens, action, noise, *rings), strict=True)))
+        same.append(float((got[0] == wanted[0]).mean()))
+        same.append(float((decoder.run(None, {"tokens": wanted[0]})[0] == wanted[1]).mean()))
+        worst = max([worst, *(relative_error(g, w) for g, w in zip(got[2:], wanted[2:], strict=True))])
+        rings = wanted[3:]
+    if np.mean(same) < 0.999 or worst > 1e-3:
+        raise BadInput(
+            f"{folder}: parity: expected 99.9 % equal tokens and state within 0.001 of torch, "
+            f"got {100 * float(np.mean(same)):.2f} % and {worst:.4f}"
+        )
+
+
+def relative_error(got: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> float:
+    """Largest difference over the largest value."""
+    return float(np.abs(got - wanted).max() / (np.abs(wanted).max() + 1e-6))
+
+
+def count_operations(path: Path) -> int:
+    """Multiplications and additions of the convolutions and matrix products of a graph with static shapes."""
+    graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
+    shapes: dict[str, list[int]] = {init.name: list(init.dims) for init in graph.initializer}
+    for value in (*graph.value_info, *graph.output, *graph.input):
+        shapes[value.name] = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+    total = 0
+    for node in graph.node:
+        if node.op_type == "Conv":
+            kernel = shapes[node.input[1]]
+            total += 2 * int(np.prod(kernel[1:])) * int(np.prod(shapes[node.output[0]]))
+        elif node.op_type in ("MatMul", "Gemm"):
+            total += 2 * shapes[node.input[0]][-1] * int(np.prod(shapes[node.output[0]]))
+    return total

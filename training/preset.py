@@ -1,0 +1,124 @@
+"""Presets: every figure that a pipeline run needs, in YAML. Owns their schema; refuses defaults that depend on the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.manifest import BadInput, first_problem, read_yaml
+
+PRESETS = Path(__file__).parent / "presets"
+
+Count = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataPreset(_Strict):
+    """How much to simulate. `rare_boost` oversamples windows with rare events."""
+
+    frames: Count
+    num_envs: Count = 32
+    episode_ticks: Count = 512
+    rare_boost: Annotated[float, Field(ge=0)] = 3.0
+
+
+class StagePreset(_Strict):
+    """One training stage. It ends after `steps`, or `minutes` if given, whichever comes first.
+
+    `batch` windows of `window` ticks a step; learning rates are those of AdamW and of Muon; `ema` is the decay of the averaged weights.
+    """
+
+    steps: Count
+    minutes: Annotated[float, Field(gt=0)] | None = None
+    batch: Count
+    window: Count = 1
+    learning_rate: Annotated[float, Field(gt=0)]
+    muon_rate: Annotated[float, Field(gt=0)] = 0.02
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    warmup_steps: Count = 50
+    decay_share: Share = 0.25
+    ema: Share = 0.995
+    save_minutes: Annotated[float, Field(gt=0)] = 3.0
+
+
+class TokenizerPreset(_Strict):
+    """The tokenizer's shape and its stage."""
+
+    patch: Count = 8
+    levels: tuple[Annotated[int, Field(ge=2)], ...] = (8, 5, 5, 5)
+    encoder_channels: Count = 192
+    decoder_channels: Count = 96
+    decoder_blocks: Count = 2
+    stage: StagePreset
+
+
+class DynamicsPreset(_Strict):
+    """The dynamics model's shape and its stage.
+
+    `corruption` is the largest share of context tokens that are replaced at random; after `own_after` of the budget, context frames are
+    also replaced by the model's own predictions. `changed_weight` is how much more a changed token counts at the start.
+    """
+
+    fold: Count = 2
+    token_channels: Count = 64
+    trunk_channels: Count = 160
+    blocks: Count = 8
+    taps: Count = 3
+    temporal_every: Count = 2
+    fine_blocks: Annotated[int, Field(ge=0)] = 2
+    corruption: Share = 0.15
+    own_after: Share = 0.5
+    changed_weight: Annotated[float, Field(ge=1)] = 5.0
+    stage: StagePreset
+
+
+class ExportPreset(_Strict):
+    """`starts` start frames of `context` frames each; `min_p` truncates sampling inside the graph."""
+
+    starts: Count = 24
+    context: Count = 8
+    min_p: Share = 0.2
+
+
+class Preset(_Strict):
+    """All of a world's run."""
+
+    seed: int = 0
+    data: DataPreset
+    tokenizer: TokenizerPreset
+    dynamics: DynamicsPreset
+    export: ExportPreset = ExportPreset()
+
+
+def load_preset(name: str, world: str, minutes: dict[str, float | None] | None = None) -> Preset:
+    """The preset `name` (one of ours, or a YAML file) with the world's own overrides merged in, and then the time
+    budgets of `minutes` ("tokenizer", "dynamics"). Raises BadInput."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else PRESETS / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(entry.stem for entry in PRESETS.glob("*.yaml")))
+        raise BadInput(f"{name}: preset: expected a YAML file or one of {known}")
+    document = read_yaml(path)
+    if not isinstance(document, dict):
+        raise BadInput(f"{path}: document: expected a mapping")
+    overrides = document.pop("worlds", {}) or {}
+    if not isinstance(overrides, dict):
+        raise BadInput(f"{path}: worlds: expected a mapping of world names")
+    budgets = {stage: {"stage": {"minutes": value}} for stage, value in (minutes or {}).items() if value is not None}
+    try:
+        return Preset.model_validate(_merge(_merge(document, overrides.get(world, {})), budgets))
+    except ValidationError as error:
+        raise BadInput(f"{path}: {first_problem(error)}") from error
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        mine = merged.get(key)
+        merged[key] = _merge(mine, value) if isinstance(value, dict) and isinstance(mine, dict) else value
+    return merged

@@ -1,0 +1,113 @@
+"""A whole run, from nothing to a checkpoint folder that can be played. Read it as the list of what happens.
+
+Owns the order of the stages and the run folder's layout: data/, tokenizer.pt, dynamics.pt, curves/, world/. Every part goes
+on from where an earlier, stopped run left it. Refuses figures: they are the preset's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from models.manifest import Manifest, Provenance
+from training.data.batches import Batch, Windows
+from training.data.collect import collect
+from training.dynamics_stage import load_dynamics, train_dynamics
+from training.preset import Preset
+from training.seal import Networks, seal
+from training.stage import StageReport, read_spent
+from training.starts import find_starts
+from training.tokenizer_stage import load_tokenizer, train_tokenizer
+from training.worlds.base import FRAME_SIZE
+from training.worlds.registry import world_class
+
+PICTURE = (FRAME_SIZE, FRAME_SIZE)
+START_SEED = 1_234  # of the copies that start frames are taken from
+
+
+@dataclass(frozen=True)
+class Run:
+    """One world's run in one folder, by one preset."""
+
+    world: str
+    preset_name: str
+    preset: Preset
+    folder: Path
+
+    def collect(self) -> None:
+        """Simulate the training data that is still missing."""
+        data = self.preset.data
+        collect(
+            self.world,
+            data.frames,
+            self.folder / "data",
+            seed=self.preset.seed,
+            num_envs=data.num_envs,
+            episode_ticks=data.episode_ticks,
+        )
+
+    def train_tokenizer(self, accelerator: Accelerator) -> StageReport:
+        """Pictures to tokens and back."""
+        stage = self.preset.tokenizer.stage
+        feed = self._feed(window=stage.window, batch=stage.batch, accelerator=accelerator)
+        return train_tokenizer(self.preset, PICTURE, feed, self.folder, accelerator)[1]
+
+    def train_dynamics(self, accelerator: Accelerator) -> StageReport:
+        """Tokens and actions to the next tokens."""
+        stage = self.preset.dynamics.stage
+        feed = self._feed(window=stage.window, batch=stage.batch, accelerator=accelerator)
+        tokenizer = load_tokenizer(self.preset, PICTURE, self.folder)
+        actions = len(world_class(self.world).actions)
+        return train_dynamics(self.preset, tokenizer, actions, feed, self.folder, accelerator)[1]
+
+    def networks(self) -> Networks:
+        """What the run has trained so far: averaged weights."""
+        tokenizer = load_tokenizer(self.preset, PICTURE, self.folder)
+        actions = len(world_class(self.world).actions)
+        return Networks(
+            tokenizer, load_dynamics(self.preset, tokenizer, actions, self.folder), self.preset.export.min_p
+        )
+
+    def export(self, out: Path) -> Manifest:
+        """Graphs, start frames and manifest of what is trained so far, into `out`."""
+        world = world_class(self.world)
+        export = self.preset.export
+        starts = find_starts(self.world, export.starts, export.context, "choose", START_SEED)
+        spent = {stage: read_spent(self.folder / f"{stage}.pt") for stage in ("tokenizer", "dynamics")}
+        provenance = Provenance(
+            preset=self.preset_name,
+            device=spent["dynamics"].device,
+            seed=self.preset.seed,
+            frames=self.preset.data.frames,
+            steps={stage: report.steps for stage, report in spent.items()},
+            hours={stage: round(report.hours, 3) for stage, report in spent.items()},
+            world_version=world.version,
+            created=datetime.now(UTC).date().isoformat(),
+        )
+        return seal(self.networks(), world, starts, provenance, out)
+
+    def _feed(self, window: int, batch: int, accelerator: Accelerator) -> Callable[[int], Iterator[Batch]]:
+        windows = Windows(
+            self.folder / "data",
+            window=window,
+            batch_size=batch,
+            seed=self.preset.seed,
+            rare_boost=self.preset.data.rare_boost,
+            rank=accelerator.process_index,
+            world_size=accelerator.num_processes,
+            version=world_class(self.world).version,
+        )
+        return windows.prefetch
+
+
+def run(this: Run, out: Path) -> Manifest:
+    """simulate → tokenizer → dynamics → export, check and seal into `out`."""
+    accelerator = Accelerator()
+    this.collect()
+    this.train_tokenizer(accelerator)
+    this.train_dynamics(accelerator)
+    return this.export(out)

@@ -1,0 +1,115 @@
+"""Sealing a checkpoint folder: start frames, then the manifest with the hash of every file, written last.
+
+Owns the folder's making; refuses to overwrite a good one before the new one is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+from engine.atomic import write_atomically
+from models.dynamics import DynamicsModel
+from models.manifest import MANIFEST_NAME, ActionEntry, FileEntry, Graphs, Manifest, Provenance
+from models.tokenizer import Tokenizer
+from training.export import DECODER, ENCODER, STEP, export_graphs
+from training.starts import Starts
+from training.worlds.base import SimulatedWorld
+
+START_FRAMES, METRICS = "start_frames.npz", "metrics.json"
+
+
+@dataclass(frozen=True)
+class Networks:
+    """A run's trained networks and how it samples."""
+
+    tokenizer: Tokenizer
+    dynamics: DynamicsModel
+    min_p: float
+
+
+def seal(networks: Networks, world: type[SimulatedWorld], starts: Starts, provenance: Provenance, folder: Path) -> Manifest:
+    """Export, check and seal into `folder`. The folder appears, or is replaced, only when it is whole."""
+    making = folder.with_name(f".{folder.name}.making")
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(parents=True)
+    exported = export_graphs(networks.tokenizer, networks.dynamics, networks.min_p, making)
+    write_atomically(making / START_FRAMES, pack_starts(networks.tokenizer, starts))
+    config = networks.tokenizer.config
+    manifest = Manifest(
+        name=world.name,
+        title=world.title,
+        description=world.description,
+        genre=world.name,
+        height=config.height,
+        width=config.width,
+        pixels=config.pixels,
+        palettes=world.palettes,
+        tick_rate=world.tick_rate,
+        actions=[ActionEntry(action=action, keys=world.default_keys.get(action, ())) for action in world.actions],
+        scripts=world.scripts,
+        tokens=exported.tokens,
+        codebook=exported.codebook,
+        state=exported.state,
+        graphs=Graphs(encoder=ENCODER, step=STEP, decoder=DECODER),
+        start_frames=START_FRAMES,
+        cost=exported.cost,
+        licence="CC0-1.0",
+        provenance=provenance,
+        files=file_entries(making, (ENCODER, STEP, DECODER, START_FRAMES)),
+    )
+    write_manifest(manifest, making)
+    _put_in_place(making, folder)
+    return manifest
+
+
+@torch.no_grad()
+def pack_starts(tokenizer: Tokenizer, starts: Starts) -> bytes:
+    """The npz of the start frames: tokens [S,C,P], actions [S,C-1], pixels [S,H,W] as the decoder shows the last frame."""
+    tokens = torch.stack([tokenizer.encode(torch.from_numpy(clip)) for clip in starts.frames])
+    pixels = torch.cat([tokenizer.decode(clip[-1:]) for clip in tokens])
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer, tokens=tokens.numpy(), actions=starts.actions, pixels=pixels.numpy(), level_seed=starts.seeds
+    )
+    return buffer.getvalue()
+
+
+def file_entries(folder: Path, names: Iterable[str]) -> dict[str, FileEntry]:
+    """Size and sha256 of each file."""
+    contents = {name: (folder / name).read_bytes() for name in names}
+    return {
+        name: FileEntry(bytes=len(data), sha256=hashlib.sha256(data).hexdigest()) for name, data in contents.items()
+    }
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Write manifest.yaml, always the last file of a folder."""
+    text = yaml.safe_dump(manifest.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    write_atomically(folder / MANIFEST_NAME, text.encode())
+
+
+def attach_metrics(folder: Path, manifest: Manifest, metrics: bytes, headline: dict[str, float | None]) -> Manifest:
+    """Put metrics.json beside the graphs and its hash and headline into the manifest. The checkpoint's digest stays."""
+    write_atomically(folder / METRICS, metrics)
+    files = {**manifest.files, **file_entries(folder, [METRICS])}
+    updated = manifest.model_copy(update={"metrics": METRICS, "files": files, "headline": headline})
+    write_manifest(updated, folder)
+    return updated
+
+
+def _put_in_place(making: Path, folder: Path) -> None:
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.replace(old)
+    making.replace(folder)
+    shutil.rmtree(old, ignore_errors=True)

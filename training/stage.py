@@ -1,0 +1,205 @@
+"""One training stage: the loop that both networks are trained with.
+
+Owns budget, optimizers, averaged weights, curves, and a checkpoint from which a killed stage goes on exactly. Refuses to know
+what is trained: an Objective turns a batch into a loss.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter  # type: ignore[attr-defined]  # re-exported without being named so
+
+from models.manifest import BadInput
+from training.data.batches import Batch
+from training.muon import Muon, split_parameters
+from training.preset import StagePreset
+from training.progress import ProgressLine, progress_line
+from training.schedule import warmup_stable_decay
+
+
+class Objective(nn.Module):
+    """What a stage minimises. `model` is trained, averaged and saved; everything else is left alone."""
+
+    model: nn.Module
+    outer: tuple[str, ...]  # names of `model`'s parts that AdamW trains
+
+    def forward(self, batch: Batch, generator: torch.Generator, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """Returns the loss and figures for the curves, all scalars. All randomness comes from `generator`."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What a stage spent: steps, hours of training on `device`."""
+
+    steps: int
+    hours: float
+    device: str
+
+
+class Stage:
+    """Trains `objective.model` on batches from `feed(first step)`; state lives in `folder`/`name`.pt."""
+
+    def __init__(
+        self,
+        name: str,
+        objective: Objective,
+        feed: Callable[[int], Iterator[Batch]],
+        preset: StagePreset,
+        folder: Path,
+        seed: int,
+        accelerator: Accelerator,
+    ) -> None:
+        self.name, self.preset, self.seed, self.feed = name, preset, seed, feed
+        self.path = folder / f"{name}.pt"
+        self.stable_path = folder / f"{name}.stable.pt"
+        self.accelerator = accelerator
+        self.model = objective.model
+        self.average = deepcopy(objective.model).requires_grad_(False).to(accelerator.device)
+        inner, outer = split_parameters(objective.model, objective.outer)
+        adam = torch.optim.AdamW(outer, lr=preset.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
+        muon = Muon(inner, lr=preset.muon_rate, weight_decay=preset.weight_decay)
+        self.rates = (preset.learning_rate, preset.muon_rate)
+        self.objective, *optimizers = accelerator.prepare(objective, adam, muon)
+        self.optimizers = optimizers
+        self.step = 0
+        self.elapsed = 0.0  # seconds of training, over all runs
+        self.decaying = False
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget that is spent: of steps or of minutes, whichever is further."""
+        spent = self.step / self.preset.steps
+        if self.preset.minutes is not None:
+            spent = max(spent, self.elapsed / (60 * self.preset.minutes))
+        return min(1.0, spent)
+
+    def run(self) -> StageReport:
+        """Train to the end of the budget, going on from the checkpoint if there is one. Leaves the averaged weights in `average`."""
+        self._resume()
+        writer = SummaryWriter(str(self.path.parent / "curves" / self.name))
+        try:
+            with progress_line(self.name) as line:
+                self._train(writer, line)
+        finally:
+            writer.close()
+        self.average.eval()
+        return StageReport(self.step, self.elapsed / 3600, str(self.accelerator.device))
+
+    def _train(self, writer: SummaryWriter, line: ProgressLine) -> None:
+        if self.progress >= 1:
+            return
+        saved = time.monotonic()
+        batches = self.feed(self.step)
+        try:
+            while self.progress < 1:
+                began = time.perf_counter()
+                figures = self._one_step(next(batches))
+                self.elapsed += time.perf_counter() - began
+                if self.step % 10 == 0 or self.progress >= 1:
+                    values = {key: float(value) for key, value in figures.items()}
+                    for key, value in values.items():
+                        writer.add_scalar(key, value, self.step)
+                    shown = "  ".join(f"{key} {value:.4f}" for key, value in values.items())
+                    line.update(self.progress, f"step {self.step}  {self.elapsed / self.step:.2f} s a step  {shown}")
+                if time.monotonic() - saved > 60 * self.preset.save_minutes:
+                    self._save(self.path)
+                    saved = time.monotonic()
+        finally:
+            # Also on an interrupt: what has been trained is kept.
+            self._save(self.path)
+            close = getattr(batches, "close", None)
+            if close is not None:
+                close()
+
+    def _one_step(self, batch: Batch) -> dict[str, Tensor]:
+        progress = self.progress
+        if not self.decaying and progress >= 1 - self.preset.decay_share:
+            self._save(self.stable_path)
+            self.decaying = True
+        factor = warmup_stable_decay(progress, self.step, self.preset.warmup_steps, self.preset.decay_share)
+        for optimizer, rate in zip(self.optimizers, self.rates, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * factor
+        rank = self.accelerator.process_index
+        generator = torch.Generator().manual_seed(((self.seed * 1_000_003 + self.step) << 8) + rank)
+        loss, figures = self.objective(batch, generator, progress)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        self.accelerator.backward(loss)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self.step += 1
+        self._average()
+        return {"loss": loss.detach(), **figures}
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = min(self.preset.ema, (1 + self.step) / (10 + self.step))
+        for mean, parameter in zip(self.average.parameters(), self.model.parameters(), strict=True):
+            mean.lerp_(parameter, 1 - decay)
+
+    def _save(self, path: Path) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "step": self.step,
+            "elapsed": self.elapsed,
+            "decaying": self.decaying,
+            "device": str(self.accelerator.device),
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(path.name + ".tmp")
+        with temporary.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+    def _resume(self) -> None:
+        if not self.path.is_file():
+            return
+        state = load_state(self.path)
+        self._restore(state)
+        if self.decaying and self.progress < 1 - self.preset.decay_share and self.stable_path.is_file():
+            # The budget has been raised since the decay began: go on from where the rate was last at its full height.
+            self._restore(load_state(self.stable_path))
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        try:
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(saved)
+            self.step, self.elapsed, self.decaying = state["step"], state["elapsed"], state["decaying"]
+        except (KeyError, RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise BadInput(f"{self.path}: checkpoint: expected one of this preset's shape ({reason})") from error
+
+
+def read_spent(path: Path) -> StageReport:
+    """What the stage with this checkpoint has spent. Raises BadInput."""
+    state = load_state(path)
+    return StageReport(state["step"], state["elapsed"] / 3600, state["device"])
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Read a stage's checkpoint; tensors and plain values only. Raises BadInput."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        return state
+    except Exception as error:  # torch raises whatever its unpickler met
+        raise BadInput(f"{path}: checkpoint: cannot be read ({type(error).__name__})") from error
