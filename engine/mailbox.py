@@ -34,10 +34,11 @@ class ActionMailbox:
                 self._tapped = tapped
             self._pressed = (self._pressed | (action.buttons - self._held.buttons)) - released
             self._held = action
-            self._time = time
+            if self._time is None:
+                self._time = time
 
     def take(self) -> tuple[Action, float | None]:
-        """The action for this tick and the time of the key event behind it, None where no key changed."""
+        """The action for this tick and the time of the oldest key event that it answers, None where no key changed."""
         with self._lock:
             tapped, self._tapped = self._tapped, frozenset()
             time, self._time = self._time, None

@@ -44,7 +44,36 @@ def draw(tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
     return tiles()[tokens].reshape(GRID, GRID, TILE, TILE).transpose(0, 2, 1, 3).reshape(SIDE, SIDE)
 
 
+def _drawing(tokens: str, rgb: bool) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """Nodes and constants that turn the tensor `tokens` into `picture`."""
+    nodes = [
+        helper.make_node("Gather", ["tiles", tokens], ["tiled"]),
+        helper.make_node("Reshape", ["tiled", "grid"], ["gridded"]),
+        helper.make_node("Transpose", ["gridded"], ["rows"], perm=[0, 1, 3, 2, 4]),
+        helper.make_node("Reshape", ["rows", "shape"], ["flat"]),
+        helper.make_node("Expand", ["flat", "picture_shape"], ["picture"]),
+    ]
+    constants = {
+        "tiles": tiles(),
+        "grid": np.array([1, GRID, GRID, TILE, TILE]),
+        "shape": np.array([1, SIDE, SIDE, 1] if rgb else [1, SIDE, SIDE]),
+        "picture_shape": np.array(_picture(rgb)),
+    }
+    return nodes, [numpy_helper.from_array(value, name) for name, value in constants.items()]
+
+
+def _picture(rgb: bool) -> list[int]:
+    return [1, SIDE, SIDE, 3] if rgb else [1, SIDE, SIDE]
+
+
+def _decoder_graph(rgb: bool) -> onnx.ModelProto:
+    nodes, constants = _drawing("tokens", rgb)
+    return _model(nodes, {"tokens": ("int64", [1, TOKENS])}, {"picture": ("uint8", _picture(rgb))}, constants)
+
+
 def _step_graph(rgb: bool) -> onnx.ModelProto:
+    drawing, tables = _drawing("next_tokens", rgb)
+
     def constant(name: str, value: npt.NDArray[Any]) -> onnx.TensorProto:
         return numpy_helper.from_array(value, name)
 
@@ -56,11 +85,7 @@ def _step_graph(rgb: bool) -> onnx.ModelProto:
         helper.make_node("Add", ["moved", "count"], ["counted"]),
         helper.make_node("Add", ["counted", "bump"], ["sum"]),
         helper.make_node("Mod", ["sum", "codes"], ["next_tokens"]),
-        helper.make_node("Gather", ["tiles", "next_tokens"], ["tiled"]),
-        helper.make_node("Reshape", ["tiled", "grid"], ["gridded"]),
-        helper.make_node("Transpose", ["gridded"], ["rows"], perm=[0, 1, 3, 2, 4]),
-        helper.make_node("Reshape", ["rows", "shape"], ["flat"]),
-        helper.make_node("Expand", ["flat", "picture_shape"], ["picture"]),
+        *drawing,
         helper.make_node("ReduceMean", ["noise", "axis"], ["entropy"], keepdims=0),
         helper.make_node("Add", ["counter", "one"], ["up"]),
         helper.make_node("Mod", ["up", "codes_float"], ["next_counter"], fmod=1),
@@ -68,8 +93,8 @@ def _step_graph(rgb: bool) -> onnx.ModelProto:
         helper.make_node("Slice", ["ring", "from", "to", "axis"], ["older"]),
         helper.make_node("Concat", ["older", "newest"], ["next_ring"], axis=1),
     ]
-    picture = [1, SIDE, SIDE, 3] if rgb else [1, SIDE, SIDE]
     constants = [
+        *tables,
         constant("half", np.float32(0.5)),
         constant("codes", np.int64(CODES)),
         constant("codes_float", np.float32(CODES)),
@@ -77,10 +102,6 @@ def _step_graph(rgb: bool) -> onnx.ModelProto:
         constant("axis", np.array([1])),
         constant("from", np.array([TOKENS])),
         constant("to", np.array([3 * TOKENS])),
-        constant("tiles", tiles()),
-        constant("grid", np.array([1, GRID, GRID, TILE, TILE])),
-        constant("shape", np.array([*picture[:3], 1] if rgb else picture)),
-        constant("picture_shape", np.array(picture)),
     ]
     inputs = {
         "tokens": ("int64", [1, TOKENS]),
@@ -91,7 +112,7 @@ def _step_graph(rgb: bool) -> onnx.ModelProto:
     }
     outputs = {
         "next_tokens": ("int64", [1, TOKENS]),
-        "picture": ("uint8", picture),
+        "picture": ("uint8", _picture(rgb)),
         "entropy": ("float32", [1]),
         "next_counter": ("float32", [1]),
         "next_ring": ("float32", [1, 3 * TOKENS]),
@@ -100,7 +121,7 @@ def _step_graph(rgb: bool) -> onnx.ModelProto:
 
 
 def _encoder_graph(rgb: bool) -> onnx.ModelProto:
-    picture = [1, SIDE, SIDE, 3] if rgb else [1, SIDE, SIDE]
+    picture = _picture(rgb)
     ends = [SIDE, SIDE, 1][: len(picture) - 1]
     constants = [
         numpy_helper.from_array(np.zeros(len(ends), np.int64), "from"),
@@ -135,7 +156,7 @@ def _model(
 
 def seal(folder: Path, **changes: Any) -> None:
     """Write the manifest of the files that stand in `folder`; `changes` replace its fields."""
-    names = ["encoder.onnx", "step.onnx", "start_frames.npz"]
+    names = ["encoder.onnx", "step.onnx", "decoder.onnx", "start_frames.npz"]
     data = {name: (folder / name).read_bytes() for name in names}
     files = {name: {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()} for name, body in data.items()}
     grey = [[level * 30, 255 - level * 20, level * 10] for level in range(CODES)]
@@ -156,7 +177,7 @@ def seal(folder: Path, **changes: Any) -> None:
             {"name": "counter", "shape": [1], "dtype": "float32"},
             {"name": "ring", "shape": [1, 3 * TOKENS], "dtype": "float32"},
         ],
-        "graphs": {"encoder": "encoder.onnx", "step": "step.onnx"},
+        "graphs": {"encoder": "encoder.onnx", "step": "step.onnx", "decoder": "decoder.onnx"},
         "start_frames": "start_frames.npz",
         "cost": {"operations": 1000, "bytes": 1000, "parameters": 10},
         "licence": "CC0-1.0",
@@ -172,7 +193,7 @@ def seal(folder: Path, **changes: Any) -> None:
         },
         "files": files,
     }
-    (folder / "manifest.yaml").write_text(yaml.safe_dump(document | changes), encoding="utf-8")
+    (folder / "manifest.yaml").write_text(yaml.safe_dump(document | changes, sort_keys=False), encoding="utf-8")
 
 
 def start_arrays() -> dict[str, npt.NDArray[Any]]:
@@ -192,6 +213,7 @@ def build_world(folder: Path, rgb: bool = False, **changes: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "step.onnx").write_bytes(_step_graph(rgb).SerializeToString())
     (folder / "encoder.onnx").write_bytes(_encoder_graph(rgb).SerializeToString())
+    (folder / "decoder.onnx").write_bytes(_decoder_graph(rgb).SerializeToString())
     arrays = start_arrays()
     if rgb:
         arrays["pixels"] = np.repeat(arrays["pixels"][..., None], 3, axis=-1)

@@ -1,0 +1,224 @@
+"""The order of a tick and what may be asked between ticks, in time that only the test moves."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from engine.backends.base import StepOutput
+from engine.backends.onnx import OnnxBackend
+from engine.checkpoint import Checkpoint
+from engine.frame import Frame
+from engine.frame_loop import FrameLoop
+from engine.mailbox import ActionMailbox, FrameMailbox
+from engine.pacing import Pacer
+from engine.recorder import Recorder
+from engine.recording import read_session
+from engine.replay import verify
+from engine.session import Session
+from engine.telemetry import Telemetry
+from models.actions import Action
+
+PATIENCE = 10.0  # seconds that a test waits for the other thread before it fails
+
+
+class Stand:
+    """A frame loop on a hand-moved clock: sleeping takes no time, and `on_sleep` is called with the tick's number."""
+
+    def __init__(self, session: Session) -> None:
+        self.now = 0.0
+        self.slept = 0
+        self.on_sleep: Callable[[int], None] = lambda tick: None
+        self.actions, self.frames = ActionMailbox(), FrameMailbox()
+        self.telemetry = Telemetry(lambda: self.now)
+        session._clock = lambda: self.now
+        pacer = Pacer(30, lambda: self.now, self.sleep)
+        self.loop = FrameLoop(session, self.actions, self.frames, pacer, self.telemetry)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += 1
+        self.now += seconds
+        self.on_sleep(self.slept)
+
+    def wait(self, reached: Callable[[], bool]) -> None:
+        """Wait for the loop's thread; the test fails where it never gets there."""
+        end = time.monotonic() + PATIENCE
+        while not reached():
+            assert time.monotonic() < end, "the loop never got there"
+            time.sleep(0.0005)
+
+
+@pytest.fixture
+def stand(session: Session) -> Iterator[Stand]:
+    stand = Stand(session)
+    yield stand
+    stand.loop.stop()
+    assert not stand.loop.running
+
+
+def collect(stand: Stand, ticks: int) -> list[Frame]:
+    """Every frame of the first `ticks` ticks; then the loop is paused."""
+    frames: list[Frame] = []
+    original = stand.frames.put
+
+    def keep(frame: Frame) -> None:
+        frames.append(frame)
+        original(frame)
+        if len(frames) == ticks:
+            stand.loop.pause()
+
+    stand.frames.put = keep  # type: ignore[method-assign]
+    stand.loop.start()
+    stand.wait(lambda: stand.loop.paused)
+    return frames
+
+
+def test_the_action_is_taken_after_the_wait(stand: Stand) -> None:
+    """A key that comes while the loop sleeps counts in that very tick."""
+    plays = {1: Action.LEFT, 2: Action.RIGHT, 3: Action.JUMP}
+    stand.on_sleep = lambda tick: stand.actions.put(plays.get(tick, Action.NOOP), stand.now)
+    frames = collect(stand, 5)
+    assert [frame.action for frame in frames[:4]] == [Action.NOOP, Action.LEFT, Action.RIGHT, Action.JUMP]
+    assert [frame.times.key_time for frame in frames[1:4]] == pytest.approx([1 / 30, 2 / 30, 3 / 30])
+    assert all(frame.times.taken == frame.times.key_time for frame in frames[1:4])
+
+
+def test_frames_come_at_the_tick_rate(stand: Stand) -> None:
+    frames = collect(stand, 40)
+    assert [frame.index for frame in frames] == list(range(1, 41))
+    assert [frame.times.taken for frame in frames] == pytest.approx([tick / 30 for tick in range(40)])
+    snapshot = stand.telemetry.snapshot()
+    assert snapshot.frames == 40 and snapshot.model_fps == pytest.approx(30) and snapshot.late == 0
+    assert snapshot.dropped == 40  # nobody took any but the newest
+
+
+def test_pause_single_step_resume(stand: Stand) -> None:
+    session = stand.loop.session
+    collect(stand, 3)
+    assert session.index == 3
+    stand.loop.single_step()
+    stand.wait(lambda: session.index == 4)
+    stand.loop.single_step()
+    stand.loop.single_step()
+    stand.wait(lambda: session.index == 6)
+    assert stand.loop.paused
+    stand.loop.resume()
+    stand.wait(lambda: session.index > 10)
+    assert stand.telemetry.snapshot().late == 0
+
+
+def test_a_pause_is_no_interval(stand: Stand) -> None:
+    collect(stand, 5)
+    stand.now += 100
+    stand.loop.resume()
+    stand.wait(lambda: stand.loop.session.index > 12)
+    stand.loop.stop()
+    interval = stand.telemetry.snapshot().interval_ms.max
+    assert interval is not None and interval < 50
+
+
+def test_reset_between_ticks(stand: Stand) -> None:
+    collect(stand, 3)
+    stand.loop.request_reset(2, 99)
+    stand.wait(lambda: stand.loop.session.index == 0)
+    frame = stand.frames.take_newest()
+    assert frame is not None and frame.index == 0
+    assert (stand.loop.session.start, stand.loop.session.rng_seed) == (2, 99)
+
+
+def test_cap_off_stops_sleeping(stand: Stand) -> None:
+    collect(stand, 3)
+    stand.loop.set_capped(False)
+    slept = stand.slept
+    stand.loop.resume()
+    stand.wait(lambda: stand.loop.session.index > 30)
+    assert stand.slept == slept
+
+
+def test_swapping_the_session_plays_the_other_world(stand: Stand, checkpoint: Checkpoint) -> None:
+    other = Session(checkpoint, OnnxBackend(checkpoint, threads=1), lambda: stand.now)
+    other.reset(1, 5)
+    collect(stand, 3)
+    old = stand.loop.session
+    stand.loop.swap_session(other)
+    stand.wait(lambda: stand.loop.session is other)
+    stand.loop.resume()
+    stand.wait(lambda: other.index > 5)
+    assert old.index == 3
+    assert stand.telemetry.snapshot().frames <= other.index  # the old world's figures are gone
+
+
+class Breaking:
+    """A backend that fails at its step number `at`."""
+
+    def __init__(self, real: OnnxBackend, at: int) -> None:
+        self._real, self._left = real, at
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    def step(self, tokens: npt.NDArray[np.int64], action: int, noise: npt.NDArray[np.float32]) -> StepOutput:
+        self._left -= 1
+        if self._left == 0:
+            raise RuntimeError("the card fell off the bus")
+        return self._real.step(tokens, action, noise)
+
+
+def test_a_backend_that_fails_ends_the_loop_and_closes_the_recording(
+    checkpoint: Checkpoint, backend: OnnxBackend, tmp_path: Path
+) -> None:
+    session = Session(checkpoint, Breaking(backend, at=3 + 8))  # three steps see the context
+    session.reset(0, 1)
+    stand, recorder = Stand(session), Recorder(tmp_path / "rec")
+    stand.loop.set_recorder(recorder)
+    stand.loop.start()
+    stand.wait(lambda: not stand.loop.running)
+    assert str(stand.loop.error) == "the card fell off the bus"
+    recorder.close()
+    record = read_session(tmp_path / "rec")
+    assert recorder.problem is None and record.frames == 8 and not record.torn
+    stand.loop.stop()  # harmless afterwards
+
+
+def test_recording_from_the_middle_with_a_reset_verifies(stand: Stand, checkpoint: Checkpoint, tmp_path: Path) -> None:
+    stand.on_sleep = lambda tick: stand.actions.put(list(Action)[tick % 8], stand.now)
+    collect(stand, 20)
+    recorder = Recorder(tmp_path / "rec")
+    stand.loop.set_recorder(recorder)
+    stand.loop.resume()
+    stand.wait(lambda: stand.loop.session.index > 40)
+    stand.loop.request_reset(1, 8)
+    stand.wait(lambda: 5 < stand.loop.session.index < 40)
+    stand.loop.set_recorder(None)
+    stand.wait(lambda: not recorder.active)
+    recorder.close()
+    record = read_session(tmp_path / "rec")
+    assert record.header.video_from == 20 and record.frames > 46
+    report = verify(record, checkpoint, OnnxBackend(checkpoint, threads=1))
+    assert report.same and report.frames == record.frames
+
+
+def test_swapping_ends_a_recording(stand: Stand, checkpoint: Checkpoint, tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "rec")
+    stand.loop.set_recorder(recorder)
+    other = Session(checkpoint, OnnxBackend(checkpoint, threads=1), lambda: stand.now)
+    other.reset(1, 5)
+    collect(stand, 3)
+    stand.loop.swap_session(other)
+    stand.wait(lambda: not recorder.active)
+    recorder.close()
+    assert read_session(tmp_path / "rec").frames == 4
+
+
+def test_stop_before_and_after_start(session: Session) -> None:
+    stand = Stand(session)
+    stand.loop.stop()
+    stand.loop.start()
+    stand.wait(lambda: not stand.loop.running)
+    assert session.index == 0 and threading.current_thread().is_alive()

@@ -1,0 +1,86 @@
+"""The grid of deadlines, in time that only the test moves."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.pacing import Pacer
+
+
+class HandTime:
+    """A clock that moves when it is slept on, and a list of the sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.sleeps: list[float] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def hand() -> HandTime:
+    return HandTime()
+
+
+def pacer(hand: HandTime, **kwargs: bool) -> Pacer:
+    return Pacer(10, hand.clock, hand.sleep, **kwargs)
+
+
+def test_ticks_stand_on_a_grid_whatever_the_work_takes(hand: HandTime) -> None:
+    pace = pacer(hand)
+    deadlines = []
+    for work in (0.03, 0.09, 0.0, 0.05, 0.01):
+        deadlines.append(pace.wait())
+        hand.now += work
+    assert deadlines == pytest.approx([100.0, 100.1, 100.2, 100.3, 100.4])
+    assert hand.sleeps == pytest.approx([0.07, 0.01, 0.1, 0.05])
+
+
+def test_a_little_late_catches_up_without_a_sleep(hand: HandTime) -> None:
+    pace = pacer(hand)
+    pace.wait()
+    hand.now += 0.25  # deadlines 100.1 and 100.2 have passed
+    assert [pace.wait(), pace.wait()] == pytest.approx([100.1, 100.2]) and not hand.sleeps
+    assert pace.wait() == pytest.approx(100.3) == hand.now
+
+
+def test_far_behind_starts_a_new_grid_instead_of_a_burst(hand: HandTime) -> None:
+    pace = pacer(hand)
+    pace.wait()
+    hand.now += 5
+    assert pace.wait() == pytest.approx(105.0)
+    assert pace.wait() == pytest.approx(105.1) and hand.sleeps == pytest.approx([0.1])
+
+
+def test_a_sleep_that_wakes_early_is_slept_again(hand: HandTime) -> None:
+    def short(seconds: float) -> None:
+        hand.sleep(seconds if seconds < 0.001 else seconds / 2)
+
+    pace = Pacer(10, hand.clock, short)
+    pace.wait()
+    assert pace.wait() == pytest.approx(100.1)
+    assert hand.now >= 100.1 and len(hand.sleeps) > 2
+
+
+def test_uncapped_never_sleeps_and_the_cap_can_come_back(hand: HandTime) -> None:
+    pace = pacer(hand, capped=False)
+    for _ in range(5):
+        hand.now += 0.01
+        assert pace.wait() == hand.now
+    assert not hand.sleeps
+    pace.capped = True
+    assert pace.wait() == pytest.approx(100.15)
+    assert len(hand.sleeps) == 1
+
+
+def test_restart_begins_now_with_another_rate(hand: HandTime) -> None:
+    pace = pacer(hand)
+    pace.wait()
+    hand.now += 0.02
+    pace.restart(20)
+    assert [pace.wait(), pace.wait()] == pytest.approx([100.02, 100.07])
