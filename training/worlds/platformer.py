@@ -317,8 +317,8 @@ class Platformer(SimulatedWorld):
         touch, above = meets(self._beetles(), self._bodies(), old_y)
         touch &= (self.state == ALIVE)[:, None]
         stomped = touch & above
-        stomps = stomped.any(1)
-        bitten = touch.any(1) & ~stomps
+        stomps: Flags = stomped.any(1)
+        bitten: Flags = touch.any(1) & ~stomps
         self.enemy_state = np.where(stomped, SQUASHED, self.enemy_state)
         self.vy = np.where(stomps, STOMP_VY, self.vy)
         self.on_ground = self.on_ground & ~stomps

@@ -13,14 +13,13 @@ from training.worlds.platformer_physics import Beetles, Bodies, Flags, Ground, I
 
 HORIZON = 22  # ticks: a full jump and its landing
 PATIENCE = 4  # ticks that a chosen plan is followed
-_STEP = 2  # spikes, pits and coins ahead are looked for every second tick
 
 # (cost in pixels of progress, (action, ticks)...); the last action goes on to the horizon
 _PLANS: tuple[tuple[int, tuple[tuple[Action, int], ...]], ...] = (
     (0, ((Action.RIGHT, HORIZON),)),
     (3, ((Action.RIGHT_JUMP, HORIZON),)),
     (3, ((Action.RIGHT_JUMP, 3), (Action.RIGHT, HORIZON))),
-    (3, ((Action.RIGHT_JUMP, 1), (Action.RIGHT, HORIZON))),
+    (2, ((Action.RIGHT, 3), (Action.RIGHT_JUMP, HORIZON))),
     (3, ((Action.RIGHT_JUMP, 7), (Action.NOOP, HORIZON))),
     (3, ((Action.JUMP, 6), (Action.RIGHT, HORIZON))),
     (4, ((Action.NOOP, HORIZON),)),
@@ -69,8 +68,8 @@ def _best_plans(ground: Ground, bodies: Bodies, beetles: Beetles, rng: np.random
         old_y = ahead.y
         ahead = move(ground, ahead, _STEERS[:, tick : tick + 1], _JUMPS[:, tick : tick + 1])
         beetles = walk(ground, beetles)
-        if tick % _STEP:
-            alive &= ~pricked(ground, ahead.x, ahead.y) & ~drowned(ahead.y)
+        alive &= ~pricked(ground, ahead.x, ahead.y) & ~drowned(ahead.y)
+        if tick % 2:  # often enough not to run past a coin
             gains = gains + _COIN * (alive & _over_coin(ground, ahead))
         touch, above = meets(beetles, ahead, old_y)
         touch &= ~stomped
