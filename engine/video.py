@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import av
 
 SIDE = 512  # pixels that a small picture is enlarged to, by a whole number
+FRAGMENT_LIMIT = 1 << 20  # bytes: a fragment below this reaches the disk in one write, so a kill can hardly tear it
 _FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
 _ENCODER = {"preset": "ultrafast", "tune": "zerolatency", "crf": "20", "bf": "0"}
 
@@ -60,7 +61,9 @@ class VideoWriter:
         scale = 2 * max(1, SIDE // 2 // max(height, width))  # even, as the chroma planes want it
         self._size = (width * scale, height * scale)
         self._file = WholeFile(path)
-        self._container: av.container.OutputContainer = av.open(self._file, "w", format="mp4", options=_FRAGMENTS)
+        self._container: av.container.OutputContainer = av.open(
+            self._file, "w", format="mp4", options=_FRAGMENTS, buffer_size=FRAGMENT_LIMIT
+        )
         stream = self._container.add_stream("libx264", rate=tick_rate, options=_ENCODER)
         stream.width, stream.height = self._size
         stream.pix_fmt = "yuv420p"
