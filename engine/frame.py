@@ -15,7 +15,7 @@ from models.actions import Action
 class FrameTimes:
     """When a frame came to be, in seconds of the session's clock.
 
-    taken: when its action was taken. key_time: when the oldest key event that it answers came, None where no key changed.
+    taken: when its action was taken. key_time: of the oldest key event that it answers, None where no key changed.
     compute_s: how long the step took. ready: when the frame was complete.
     """
 

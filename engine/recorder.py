@@ -25,7 +25,8 @@ from engine.history import History
 from engine.machine import package_version
 from engine.recording import ACTIONS_NAME, SESSION_NAME, VIDEO_NAME, SessionHeader
 from engine.session import Session
-from engine.video import VideoWriter, WholeFile
+from engine.video import VideoWriter
+from engine.whole_file import WholeFile
 from models.manifest import BadInput, Manifest
 
 LINES = 1 << 16  # waiting lines: half an hour at 30 ticks
@@ -182,20 +183,13 @@ class _ActionLog:
     def __init__(self, path: Path) -> None:
         self._file = WholeFile(path)
         self._pending = bytearray()
-        self._whole = 0
 
     def add(self, line: bytes) -> None:
         self._pending += line
 
     def flush(self) -> None:
-        """Hand the added lines to the system. Raises OSError, having cut off what went only half."""
-        try:
-            self._file.write(bytes(self._pending))
-        except OSError:
-            with contextlib.suppress(OSError):
-                self._file.truncate(self._whole)
-            raise
-        self._whole += len(self._pending)
+        """Hand the added lines to the system. Raises OSError."""
+        self._file.write(bytes(self._pending))
         self._pending.clear()
 
     def sync(self) -> None:

@@ -6,13 +6,14 @@ A fragmented MP4: a fragment is complete and on disk every half second, and no i
 from __future__ import annotations
 
 import contextlib
-import os
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from engine.whole_file import WholeFile
 
 if TYPE_CHECKING:
     import av
@@ -21,32 +22,6 @@ SIDE = 512  # pixels that a small picture is enlarged to, by a whole number
 FRAGMENT_LIMIT = 1 << 20  # bytes: a fragment below this reaches the disk in one write, so a kill can hardly tear it
 _FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
 _ENCODER = {"preset": "ultrafast", "tune": "zerolatency", "crf": "20", "bf": "0"}
-
-
-class WholeFile:
-    """A file that takes every byte at once, so that nothing waits in memory when the process is killed."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("wb", buffering=0)
-
-    def write(self, data: bytes) -> int:
-        """Write all of `data`. Raises OSError."""
-        left = memoryview(data)
-        while left:
-            left = left[self._file.write(left) :]
-        return len(data)
-
-    def sync(self) -> None:
-        """Make what was written survive a power cut. Raises OSError."""
-        os.fsync(self._file.fileno())
-
-    def truncate(self, size: int) -> None:
-        """Cut the file to `size` bytes."""
-        self._file.truncate(size)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
 
 
 class VideoWriter:
