@@ -136,6 +136,7 @@ class Platformer(SimulatedWorld):
         self.state = np.zeros(n, np.int64)
         self.enemy_x, self.enemy_y, self.enemy_right, self.enemy_state = np.zeros((4, n, ENEMIES), np.int64)
         self.flag_column, self.banner = np.full(n, -1, np.int64), np.zeros(n, np.int64)
+        self._planner.forget()
         self._redraw_strips()
         self._make_columns()
 
@@ -149,6 +150,7 @@ class Platformer(SimulatedWorld):
                 raise ValueError(f"snapshot holds {len(value)} copies of {name}, this world has {self.num_envs}")
             setattr(self, name, value.copy())
         self._level_ops = [self._ops_of(i) for i in range(self.num_envs)]
+        self._planner.forget()
         self._redraw_strips()
 
     def _ops_of(self, copy: int) -> bytes:
@@ -317,8 +319,8 @@ class Platformer(SimulatedWorld):
         touch, above = meets(self._beetles(), self._bodies(), old_y)
         touch &= (self.state == ALIVE)[:, None]
         stomped = touch & above
-        stomps: Flags = stomped.any(1)
-        bitten: Flags = touch.any(1) & ~stomps
+        stomps: Flags = np.logical_or.reduce(stomped, axis=1)
+        bitten: Flags = np.logical_and(touch.any(1), ~stomps)
         self.enemy_state = np.where(stomped, SQUASHED, self.enemy_state)
         self.vy = np.where(stomps, STOMP_VY, self.vy)
         self.on_ground = self.on_ground & ~stomps

@@ -48,6 +48,10 @@ class Planner:
         self._chosen = np.zeros(num_envs, np.int64)
         self._indices = np.array([[actions.index(action) for action in plan] for plan in _ACTIONS])
 
+    def forget(self) -> None:
+        """Weigh anew at the next tick: the world was reset or restored."""
+        self._age = 0
+
     def act(self, ground: Ground, bodies: Bodies, beetles: Beetles, rng: np.random.Generator) -> Ints:
         """Actions int64 [N] for this tick."""
         if self._age == 0:

@@ -1,0 +1,274 @@
+"""The platformer's rules as they are seen from outside: state, camera, events, pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from training.worlds import platformer as module
+from training.worlds import platformer_levels as levels
+from training.worlds.platformer import ALIVE, CHEER, DEAD, RING, SQUASHED, WALKING, Platformer
+
+NOOP, LEFT, RIGHT, JUMP, LEFT_JUMP, RIGHT_JUMP = range(6)
+FLOOR_Y = levels.HOME_ROW * 8 - levels.BODY_HEIGHT
+
+
+def mixed(world: Platformer, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Mostly skilled play with enough nonsense to die of."""
+    nonsense = rng.integers(0, 6, world.num_envs)
+    return np.where(rng.random(world.num_envs) < 0.7, world.suggest(rng), nonsense)
+
+
+def scene(**tiles: tuple[int, int, int]) -> Platformer:
+    """One copy standing at the opening, with single tiles put in: name=(column, row, kind). A kind below the floor
+    line that is `PIT_TOP` clears the column into a pit."""
+    world = Platformer(1)
+    world.reset(seed=0)
+    for column in range(RING):
+        world.tiles[0, column] = np.frombuffer(levels.first_column(0), np.uint8)
+    world.enemy_state[:] = 0
+    for column, row, kind in tiles.values():
+        world.tiles[0, column, row] = kind
+        if kind == levels.PIT_TOP:
+            world.tiles[0, column, row + 1 : levels.FRIEZE] = levels.PIT_BODY
+    world.restore(world.snapshot())
+    return world
+
+
+def play(world: Platformer, *moves: tuple[int, int]) -> int:
+    """Play (action, ticks) pairs; the union of the events of copy 0."""
+    seen = 0
+    for action, ticks in moves:
+        for _ in range(ticks):
+            seen |= int(world.step(np.array([action]))[4]["events"][0])
+    return seen
+
+
+def names(world: Platformer, mask: int) -> set[str]:
+    return {name for name in world.event_names if mask & world.event_bit(name)}
+
+
+def test_same_seed_and_actions_give_same_frames() -> None:
+    one, two = Platformer(6, "choose"), Platformer(6, "choose")
+    first, _ = one.reset(seed=7)
+    assert (first == two.reset(seed=7)[0]).all()
+    assert first.shape == (6, 128, 128) and first.dtype == np.uint8
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        actions = mixed(one, rng)
+        a, _, _, _, info_a = one.step(actions)
+        b, _, _, _, info_b = two.step(actions)
+        assert (a == b).all() and (info_a["events"] == info_b["events"]).all() and a.max() < 16
+    one.reset(seed=7)
+    assert (one.render_frames() == first).all()
+
+
+def test_seeds_and_splits_differ() -> None:
+    world, other = Platformer(8, "train"), Platformer(8, "report")
+    for each in (world, other):
+        each.reset(seed=0)
+        for _ in range(200):
+            each.step(np.full(8, RIGHT_JUMP))
+    assert len({world.tiles[i].tobytes() for i in range(8)}) == 8
+    assert not (world.tiles == other.tiles).all((1, 2)).any()
+
+
+def test_a_copy_of_a_snapshot_goes_on_alike_in_a_smaller_world() -> None:
+    world, rng = Platformer(8), np.random.default_rng(1)
+    world.reset(seed=3)
+    for _ in range(150):
+        world.step(mixed(world, rng))
+    picked = np.array([5, 5, 0])
+    small = Platformer(3)
+    small.restore({name: value[picked] for name, value in world.snapshot().items()})
+    assert (small.render_frames() == world.render_frames()[picked]).all()
+    for _ in range(200):
+        actions = mixed(world, rng)
+        frames, _, _, _, info = world.step(actions)
+        again, _, _, _, info_again = small.step(actions[picked])
+        assert (frames[picked] == again).all() and (info["events"][picked] == info_again["events"]).all()
+
+
+def test_a_snapshot_is_not_changed_by_later_play() -> None:
+    world = Platformer(2)
+    world.reset(seed=0)
+    before = world.snapshot()
+    kept = {name: value.copy() for name, value in before.items()}
+    for _ in range(60):
+        world.step(np.full(2, RIGHT_JUMP))
+    assert all((before[name] == kept[name]).all() for name in kept)
+    with pytest.raises(ValueError, match="2 copies"):
+        Platformer(3).restore(before)
+
+
+def test_camera_follows_and_never_goes_back() -> None:
+    world, rng = Platformer(16), np.random.default_rng(2)
+    world.reset(seed=1)
+    before = world.camera.copy()
+    for _ in range(200):
+        world.step(np.where(rng.random(16) < 0.3, LEFT, mixed(world, rng)))
+        assert (world.camera >= before).all() and (world.camera - before <= levels.MAX_VX).all()
+        assert (world.x >= world.camera).all() and (world.x - world.camera <= module.PLAYER_SCREEN_X).all()
+        before = world.camera.copy()
+
+
+def test_every_event_occurs() -> None:
+    world, rng = Platformer(48), np.random.default_rng(3)
+    world.reset(seed=2)
+    seen = np.uint32(0)
+    for _ in range(500):
+        seen |= np.bitwise_or.reduce(world.step(mixed(world, rng))[4]["events"])
+        if names(world, int(seen)) == set(world.event_names):
+            break
+    assert names(world, int(seen)) == set(world.event_names)
+
+
+def test_the_screen_scrolls_by_whole_pixels() -> None:
+    world = Platformer(1)
+    world.reset(seed=0)
+    play(world, (RIGHT, 20))
+    before, camera = world.render_frames()[0], int(world.camera[0])
+    play(world, (RIGHT, 1))
+    step = int(world.camera[0]) - camera
+    assert step == levels.MAX_VX
+    assert (world.render_frames()[0, 110:, :-step] == before[110:, step:]).all()
+
+
+def test_a_pit_kills_and_the_player_comes_back_from_above() -> None:
+    world = scene(**{f"pit{c}": (c, levels.HOME_ROW, levels.PIT_TOP) for c in (7, 8, 9)})
+    seen = 0
+    for _ in range(60):
+        seen |= play(world, (RIGHT, 1))
+        if world.state[0] == DEAD:
+            break
+    assert "death_pit" in names(world, seen) and world.vy[0] == module.DEATH_VY
+    camera = int(world.camera[0])
+    heights = []
+    while world.state[0] == DEAD:
+        heights.append(int(world.y[0]))
+        seen |= play(world, (LEFT_JUMP, 1))
+    assert min(heights) < heights[0] < max(heights) and "respawn" in names(world, seen)
+    assert (world.x[0], world.y[0], world.vy[0]) == (camera + module.RESPAWN_SCREEN_X, -levels.BODY_HEIGHT, 0)
+    play(world, (LEFT, 6))
+    assert world.x[0] < camera + module.RESPAWN_SCREEN_X and world.camera[0] == camera
+
+
+def test_a_spike_kills() -> None:
+    world = scene(spike=(8, levels.HOME_ROW - 1, levels.SPIKE))
+    assert names(world, play(world, (RIGHT, 16))) == {"death_spike"}
+    assert world.state[0] == DEAD
+
+
+def test_a_coin_vanishes_when_taken() -> None:
+    world = scene(coin=(7, levels.HOME_ROW - 2, levels.COIN))
+    drawn = world.render_frames()[0, 80:88, 56:64].copy()
+    assert names(world, play(world, (RIGHT, 20))) == {"coin"}
+    assert world.tiles[0, 7, levels.HOME_ROW - 2] == levels.EMPTY
+    assert (drawn == 10).any()  # it was gold
+    at = 56 - int(world.camera[0])
+    assert not (world.render_frames()[0, 80:88, at : at + 8] == 10).any()
+
+
+def test_a_wall_blocks() -> None:
+    world = scene(block=(7, levels.HOME_ROW - 1, levels.BLOCK))
+    assert names(world, play(world, (RIGHT, 20))) == {"blocked"}
+    assert world.x[0] == 7 * 8 - levels.BODY_WIDTH
+
+
+def put_enemy(world: Platformer, x: int, right: int = 0) -> None:
+    world.enemy_x[0, 0], world.enemy_y[0, 0] = x, (levels.HOME_ROW - 1) * 8
+    world.enemy_right[0, 0], world.enemy_state[0, 0] = right, WALKING
+
+
+def test_walking_into_an_enemy_kills() -> None:
+    world = scene()
+    put_enemy(world, 64)
+    assert names(world, play(world, (RIGHT, 10))) == {"death_enemy"}
+
+
+def test_falling_on_an_enemy_squashes_it_for_four_visible_ticks() -> None:
+    world = scene()
+    world.x[:], world.y[:], world.vy[:], world.on_ground[:], world.coyote[:] = 40, 60, 2, False, 0
+    put_enemy(world, 36, right=1)
+    seen, looks = 0, []
+    for _ in range(20):
+        seen |= play(world, (JUMP, 1))
+        if world.enemy_state[0, 0] >= SQUASHED:
+            looks.append(world.render_frames()[0, 86:96, 36:64].tobytes())
+        if looks and world.enemy_state[0, 0] == 0:
+            break
+    assert "stomp" in names(world, seen) and "death_enemy" not in names(world, seen)
+    assert len(looks) == len(set(looks)) == 4
+
+
+def test_an_enemy_turns_at_ledge_wall_spike_and_screen_edge() -> None:
+    ledge = {"pit": (10, levels.HOME_ROW, levels.PIT_TOP)}
+    wall = {"block": (10, levels.HOME_ROW - 1, levels.BLOCK)}
+    spike = {"spike": (10, levels.HOME_ROW - 1, levels.SPIKE)}
+    for tiles in (ledge, wall, spike):
+        world = scene(**tiles)
+        put_enemy(world, 9 * 8 - 3, right=1)
+        play(world, (NOOP, 4))
+        assert world.enemy_right[0, 0] == 0 and world.enemy_x[0, 0] <= 9 * 8
+    world = scene()
+    put_enemy(world, 117, right=1)
+    play(world, (NOOP, 4))
+    assert world.enemy_right[0, 0] == 0 and world.enemy_x[0, 0] + 9 <= 128
+
+
+def test_a_flag_is_cheered_once() -> None:
+    world = scene()
+    world.flag_column[0] = 8
+    seen = 0
+    for _ in range(20):
+        seen |= play(world, (RIGHT, 1))
+        if world.state[0] == CHEER:
+            break
+    assert names(world, seen) == {"flag"}
+    ticks = 0
+    while world.state[0] == CHEER:
+        seen = play(world, (RIGHT_JUMP, 1))
+        ticks += 1
+        assert "jump" not in names(world, seen)
+    assert ticks == 12 and world.banner[0] == module.BANNER_TOP
+    assert "flag" not in names(world, play(world, (LEFT, 12), (RIGHT, 30))) and world.state[0] == ALIVE
+
+
+def test_tiles_ahead_begin_at_the_players_column() -> None:
+    world = scene(coin=(6, 8, levels.COIN))
+    ahead = world.tiles_ahead(10)
+    assert ahead.shape == (1, 16, 10) and ahead[0, 8, 1] == levels.COIN and ahead[0, 8, 0] == levels.EMPTY
+
+
+def test_a_visible_column_follows_from_its_left_neighbour() -> None:
+    """Over many columns of real play: rows 0-14 are a function of the column to the left, coins apart."""
+    world, rng = Platformer(24), np.random.default_rng(4)
+    world.reset(seed=9)
+    checked = 0
+    made = world.columns_made.copy()
+    for _ in range(300):
+        world.step(np.full(24, RIGHT_JUMP) if rng.random() < 0.5 else world.suggest(rng))
+        for i in np.nonzero(world.columns_made > made)[0]:
+            newest = int(world.columns_made[i]) - 1
+            left, new = world.tiles[i, (newest - 1) % RING], world.tiles[i, newest % RING]
+            assert levels.next_column(left.tobytes()) == new[: levels.FRIEZE].tobytes()
+            checked += 1
+        made = world.columns_made.copy()
+    assert checked > 1000
+
+
+def test_hidden_ground_stays_hidden() -> None:
+    """What the levels hold beyond the next column never shows: same visible tiles, same frame, whatever the stream."""
+    world = Platformer(1)
+    world.reset(seed=0)
+    shot: dict[str, Any] = world.snapshot()
+    shot["stream"] = shot["stream"] + 1
+    other = Platformer(1)
+    other.restore(shot)
+    assert (other.render_frames() == world.render_frames()).all()
+    for _ in range(8):  # until the first new column's rune comes into view
+        a, b = world.step(np.array([NOOP]))[0], other.step(np.array([NOOP]))[0]
+        assert (a == b).all()
