@@ -7,13 +7,15 @@ from functools import lru_cache
 import numpy as np
 import pygame
 
-from app.widgets import BACKGROUND, FAINT
+from app.widgets import BACKGROUND
 
 HORIZON = 0.74  # of the window's height
 STARS = 70
 FLOOR_LINES = 9
 _GLOW = (58, 24, 84)
-_LINE = (124, 46, 130)
+_RAY = (44, 26, 70)
+_EDGE = (150, 52, 140)
+_LINE = (70, 32, 92)
 _BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) / 16 - 0.47
 
 
@@ -60,12 +62,12 @@ def _draw_floor(target: pygame.Surface, pixel: int, seconds: float) -> None:
     depth = height - top
     for number in range(-14, 15):
         near, far = width // 2 + number * width // 9, width // 2 + number * width // 40
-        pygame.draw.line(target, FAINT, (far, top), (near, height), max(1, pixel // 2))
+        pygame.draw.line(target, _RAY, (far, top), (near, height), max(1, pixel // 2))
     for number in range(FLOOR_LINES):
         near_ness = ((number + seconds * 0.5 % 1) / FLOOR_LINES) ** 2
         y = top + int(depth * near_ness)
-        target.fill(_LINE if near_ness > 0.05 else FAINT, (0, y, width, max(1, pixel // 2)))
-    target.fill(_LINE, (0, top, width, pixel))
+        target.fill(_LINE if near_ness > 0.05 else _RAY, (0, y, width, max(1, pixel // 2)))
+    target.fill(_EDGE, (0, top, width, pixel))
 
 
 @lru_cache(maxsize=2)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from app.picture import Picture
-from app.round import Round
+from app.round import Round, make_exchanges
 from app.shelf import Shelf
 from engine.autoplay import make_autoplayer
 from engine.session import Session
@@ -61,5 +61,5 @@ class Demo:
         kind = "script" if manifest.scripts else "sticky"
         self._coming = None
         self._began = self._clock()
-        self._round = Round(session, None, autoplayer=make_autoplayer(kind, manifest, session.rng_seed))
+        self._round = Round(make_exchanges(session, make_autoplayer(kind, manifest, session.rng_seed)), None)
         self._round.loop.start()

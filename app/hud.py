@@ -70,7 +70,7 @@ class Hud:
             self._draw_recording(target, area, scale)
         if self.help:
             _draw_help(target, area, scale, manifest, keymap, self._commands)
-        elif self.keys_shown:
+        elif self.keys_shown and not self.paused:
             _draw_keys(target, area, scale, manifest, keymap, self._commands)
         if self.paused and not self.help:
             self._draw_paused(target, area, scale)
@@ -89,7 +89,7 @@ class Hud:
 
     def _draw_paused(self, target: pygame.Surface, area: pygame.Rect, scale: int) -> None:
         box = pygame.Rect(0, 0, 132 * scale, 44 * scale)
-        box.center = area.center
+        box.midbottom = (area.centerx, area.bottom - 8 * scale)  # low, so that single frames can be looked at
         target.blit(panel(box.size, edge=scale), box)
         draw_text(target, "PAUSED", (box.centerx, box.top + 7 * scale), YELLOW, 2 * scale, "center")
         go_on, one = (shown_key(self._commands[c][0]) for c in (Command.PAUSE, Command.STEP))

@@ -83,7 +83,7 @@ def key_code(name: str, where: str) -> int:
 
 def shown_key(name: str) -> str:
     """A key's name as a person reads it."""
-    return _SHOWN.get(name, name.upper() if len(name) <= 3 else name.capitalize())
+    return _SHOWN.get(name, name.upper() if len(name) == 1 else name.capitalize())
 
 
 def command_codes(keys: Mapping[Command, tuple[str, ...]]) -> dict[int, Command]:

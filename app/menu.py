@@ -27,7 +27,7 @@ LIBRARY_ROWS = 5  # lines under a picture: title, genre, and three of descriptio
 NEXT_KEYS = {pygame.K_RIGHT, pygame.K_DOWN, pygame.K_TAB, pygame.K_d}
 BACK_KEYS = {pygame.K_LEFT, pygame.K_UP, pygame.K_a}
 ENTER_KEYS = {pygame.K_RETURN, pygame.K_KP_ENTER, pygame.K_SPACE}
-HINTS = [("←", ""), ("→", "choose"), ("Enter", "play"), ("F11", "full screen"), ("Esc", "quit")]
+HINTS = [("← →", "choose"), ("Enter", "play"), ("F11", "full screen"), ("Esc", "quit")]
 
 
 class Menu:
@@ -172,7 +172,7 @@ class Menu:
         title_scale = scale + 1 if text_width(manifest.title, scale + 1) <= rect.width else scale
         draw_text(target, manifest.title, (rect.left, y), YELLOW if chosen else DIM, title_scale)
         y += (CAP_HEIGHT + 5) * title_scale
-        draw_text(target, manifest.genre, (rect.left, y), CYAN if chosen else FAINT, scale)
+        draw_text(target, manifest.genre, (rect.left, y), CYAN if chosen else DIM, scale)
         y += LINE * scale
         for line in wrap_text(manifest.description, rect.width, scale)[:3]:
             draw_text(target, line, (rect.left, y), INK if chosen else DIM, scale)
@@ -208,8 +208,11 @@ def _shade(size: tuple[int, int]) -> pygame.Surface:
 def _logo(scale: int) -> pygame.Surface:
     """The name in bands from pink to yellow, on its own shadow."""
     letters = render_text("DREAMCADE", INK, scale)
-    surface = pygame.Surface((letters.get_width() + scale, (CAP_HEIGHT + 1) * scale), pygame.SRCALPHA)
-    surface.blit(render_text("DREAMCADE", (92, 28, 110), scale), (scale, scale))
+    drop = max(1, scale // 3)
+    surface = pygame.Surface((letters.get_width() + drop, CAP_HEIGHT * scale + drop), pygame.SRCALPHA)
+    shadow = render_text("DREAMCADE", (84, 24, 104), scale)
+    for offset in range(1, drop + 1):
+        surface.blit(shadow, (offset, offset))
     for row in range(CAP_HEIGHT):
         share = row / (CAP_HEIGHT - 1)
         low, high = (YELLOW, PINK) if share < 0.6 else (PINK, (190, 90, 255))

@@ -23,7 +23,7 @@ from app.hud import Hud
 from app.keymap import Command, command_codes
 from app.overlay import Overlay, PlayFacts
 from app.picture import find_theme, theme_names
-from app.round import Round, recording_folder
+from app.round import Round, make_exchanges, recording_folder
 from app.settings import Settings
 from app.shelf import Shelf
 from app.window import Window, fit_picture
@@ -35,6 +35,7 @@ from models.manifest import BadInput, Manifest
 
 POLL_SECONDS = 0.004  # keys are looked at this often while no frame comes
 DRAW_RATE = 60  # the most pictures a second that the window draws
+SMALLEST_SHARE = 0.66  # of its size that the picture keeps beside the panel; below, the panel lies over it
 STILL_SECONDS = 0.1  # without a new frame it is drawn this often: a toast must go, a dot must blink
 
 
@@ -56,6 +57,7 @@ class PlayOptions:
     frames: int | None = None
     record: Path | None = None
     capped: bool = True
+    playback: bool = False  # a recording decides what happens: no new start, no other world
 
 
 class Player:
@@ -74,7 +76,8 @@ class Player:
         self.settings = settings
         self.options = options or PlayOptions()
         self.outcome: Outcome | None = None
-        self.problem: str | None = None  # why a world ended, for the menu to show
+        self.error: Exception | None = None  # what ended a world by itself
+        self.problem: str | None = None  # the same in one line, for the menu to show
         self.round: Round | None = None
         self.hud = Hud(settings.command_keys, clock)
         self.overlay = Overlay()
@@ -170,14 +173,14 @@ class Player:
         self._flips.append(now)
 
     def _layout(self) -> tuple[pygame.Rect, pygame.Rect]:
-        """Where the game may be drawn, and where its picture lies: beside the panel if that costs it no size."""
+        """Where the game may be drawn, and where its picture lies: beside the panel, unless that makes it too small."""
         assert self.round is not None
         whole, size = self.window.rect, self.round.picture.size
         place = fit_picture(whole, size)
         if self.overlay_shown:
             beside = pygame.Rect(0, 0, whole.width - Overlay.width(self.window.ui_scale), whole.height)
             moved = fit_picture(beside, size)
-            if moved.width == place.width and beside.contains(moved):
+            if moved.width >= SMALLEST_SHARE * place.width and beside.contains(moved):
                 return beside, moved
         return whole, place
 
@@ -204,23 +207,30 @@ class Player:
 
     def enter(self, world: str) -> None:
         """Have a session of `world` made ready; the one that is played goes on until it is."""
-        self.outcome = self.problem = None
+        self.outcome = self.problem = self.error = None
         checkpoint = self.shelf.checkpoint(world)
         start = self.options.start if self.options.start is not None else secrets.randbelow(checkpoint.starts)
         rng_seed = self.options.rng_seed if self.options.rng_seed is not None else secrets.randbelow(1 << 31)
         if self.round is not None:
             self.hud.toast(f"{checkpoint.manifest.title} is coming")
-        self._coming = self.shelf.prepare(world, start, rng_seed)
+        self.expect(self.shelf.prepare(world, start, rng_seed))
+
+    def expect(self, session: Future[Session]) -> None:
+        """Play a session as soon as it is there."""
+        self._coming = session
 
     def welcome(self, session: Session) -> None:
         """Play a session that has been reset, in place of the one before."""
         self._end_round()
         manifest, options = session.checkpoint.manifest, self.options
         autoplayer = make_autoplayer(options.autoplay, manifest, session.rng_seed) if options.autoplay else None
-        keys = self.settings.keys.get(manifest.name)
-        self.round = Round(session, self._theme(manifest), keys, autoplayer, options.capped)
+        exchanges = make_exchanges(session, autoplayer, options.capped)
+        self.round = Round(exchanges, self._theme(manifest), self.settings.keys.get(manifest.name), options.capped)
         self.hud.paused = self.hud.help = False
-        self.hud.show_keys()
+        if options.playback:
+            self.hud.toast("a recording")
+        else:
+            self.hud.show_keys()
         if options.record is not None and self.first_frame_at is None:
             self._record_to(options.record)
         self.round.loop.start()
@@ -254,6 +264,7 @@ class Player:
 
     def _fail(self, error: Exception) -> None:
         name = self.round.name if self.round is not None else None
+        self.error = error
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         self.problem = reason if isinstance(error, BadInput) else f"{name or 'world'}: {reason}"
         if name is not None:
@@ -289,6 +300,8 @@ class Player:
         elif command is Command.FULLSCREEN:
             self.window.toggle_fullscreen()
             self._release_all()
+        elif self.options.playback and command in (Command.RESET, Command.NEXT_WORLD, Command.RECORD):
+            self.hud.toast("not while a recording plays")
         elif self.round is not None:
             {
                 Command.PAUSE: self._pause,

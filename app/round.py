@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -32,30 +33,44 @@ class AutoplayMailbox(ActionMailbox):
         return self._autoplayer.next_action(self._session.frame.pixels), None
 
 
+@dataclass(frozen=True)
+class Exchanges:
+    """A frame loop and all places where the window meets it."""
+
+    loop: FrameLoop
+    actions: ActionMailbox
+    frames: FrameMailbox
+    telemetry: Telemetry
+
+
+def make_exchanges(session: Session, autoplayer: Autoplayer | None = None, capped: bool = True) -> Exchanges:
+    """A loop for a session that has been reset, not started yet."""
+    actions = ActionMailbox() if autoplayer is None else AutoplayMailbox(autoplayer, session)
+    frames, telemetry = FrameMailbox(), Telemetry()
+    pacer = Pacer(session.checkpoint.manifest.tick_rate, capped=capped)
+    return Exchanges(FrameLoop(session, actions, frames, pacer, telemetry), actions, frames, telemetry)
+
+
 class Round:
-    """From entering a world to leaving it. The session must have been reset; the loop runs until `end`."""
+    """From entering a world to leaving it."""
 
     def __init__(
         self,
-        session: Session,
+        exchanges: Exchanges,
         theme: str | None,
         keys: Mapping[Action, tuple[str, ...]] | None = None,
-        autoplayer: Autoplayer | None = None,
         capped: bool = True,
     ) -> None:
-        self.session = session
-        self.manifest = session.checkpoint.manifest
+        self.loop, self.actions = exchanges.loop, exchanges.actions
+        self.frames, self.telemetry = exchanges.frames, exchanges.telemetry
+        self.session = self.loop.session
+        self.manifest = self.session.checkpoint.manifest
         self.keymap = Keymap(self.manifest, keys)
-        self.picture = Picture(self.manifest, theme)
-        self.picture.load(session.frame.pixels)
-        self.actions = ActionMailbox() if autoplayer is None else AutoplayMailbox(autoplayer, session)
-        self.frames = FrameMailbox()
-        self.telemetry = Telemetry()
         self.capped = capped
-        self.newest: Frame = session.frame  # as far as the window has seen
+        self.newest: Frame = self.session.frame  # as far as the window has seen
+        self.picture = Picture(self.manifest, theme)
+        self.picture.load(self.newest.pixels)
         self.recorder: Recorder | None = None
-        pacer = Pacer(self.manifest.tick_rate, capped=capped)
-        self.loop = FrameLoop(session, self.actions, self.frames, pacer, self.telemetry)
 
     @property
     def name(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from importlib.resources import as_file, files
 
 import pygame
@@ -11,17 +12,29 @@ from models.manifest import BadInput
 
 PICTURE = 128  # game pixels; the size that a new window is planned for
 DEFAULT_SIZE = (1152, 768)  # when the desktop's size isn't known
+DISPLAY_SERVERS = ("DISPLAY", "WAYLAND_DISPLAY")
+UNSEEN_DRIVERS = ("offscreen", "dummy")
 SMALLEST = (320, 240)
 
 
-def open_display() -> None:
-    """Start the video system. Raises BadInput where there is no display."""
-    try:
-        pygame.display.init()
-    except pygame.error as error:
-        raise BadInput(
-            f"display: expected a screen to open a window on, found none ({error}); use --headless"
-        ) from error
+def find_display() -> str:
+    """Start the video system and name its driver. Raises BadInput where nobody could see a window.
+
+    SDL falls back to drawing into memory; that counts only where SDL_VIDEODRIVER asks for it. A Linux without a display
+    server isn't even tried: its libraries would complain on stderr in words of their own.
+    """
+    chosen = os.environ.get("SDL_VIDEODRIVER")
+    reason = "no display server is running"
+    if chosen or not sys.platform.startswith("linux") or any(os.environ.get(name) for name in DISPLAY_SERVERS):
+        try:
+            pygame.display.init()
+            driver = pygame.display.get_driver()
+            if chosen or driver not in UNSEEN_DRIVERS:
+                return driver
+            pygame.display.quit()
+        except pygame.error as error:
+            reason = str(error)
+    raise BadInput(f"display: expected a screen to open a window on, found none ({reason}); play with --headless")
 
 
 def planned_size(desktop: tuple[int, int], scale: int | None) -> tuple[int, int]:
@@ -45,7 +58,7 @@ class Window:
     """One resizable window with a software surface."""
 
     def __init__(self, size: tuple[int, int] | None = None, scale: int | None = None, fullscreen: bool = False) -> None:
-        open_display()
+        find_display()
         desktops = pygame.display.get_desktop_sizes()
         self._size = size or planned_size(desktops[0] if desktops else DEFAULT_SIZE, scale)
         self.fullscreen = fullscreen
@@ -62,7 +75,7 @@ class Window:
             else:
                 pygame.display.set_mode(self._size, pygame.RESIZABLE)
         except pygame.error as error:
-            raise BadInput(f"display: expected a window to open, got {error}; use --headless") from error
+            raise BadInput(f"display: expected a window to open, got {error}; play with --headless") from error
         pygame.mouse.set_visible(not self.fullscreen)
 
     @property
@@ -92,14 +105,3 @@ class Window:
     def close(self) -> None:
         """Give the screen back."""
         pygame.display.quit()
-
-
-def display_driver() -> str | None:
-    """The driver that a window would use, or None where none can be opened."""
-    try:
-        pygame.display.init()
-    except pygame.error:
-        return None
-    return f"{pygame.display.get_driver()}" + (
-        " (chosen by SDL_VIDEODRIVER)" if "SDL_VIDEODRIVER" in os.environ else ""
-    )

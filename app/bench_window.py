@@ -1,0 +1,60 @@
+"""The real window under the bench. Owns pressing keys through the event queue; refuses to judge what comes out.
+
+A key goes the whole way of a player's: an event in the queue, polled, mapped, taken by the loop, drawn, flipped. Its
+time is when it should have come, so waiting in the queue counts too.
+"""
+
+from __future__ import annotations
+
+import pygame
+
+from app.keymap import Keymap, key_code
+from app.player import Player
+from app.round import Exchanges, Round
+from app.settings import Settings
+from app.shelf import Shelf
+from app.window import Window
+from engine.bench import Stage
+from models.actions import Action
+
+
+class BenchWindow:
+    """A window with the figures on, driven by the bench; to be used in a `with`."""
+
+    def __init__(self) -> None:
+        self._window = Window()
+        self._shelf = Shelf([])
+
+    def __enter__(self) -> BenchWindow:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._shelf.close()
+        self._window.close()
+
+    def drive(self, stage: Stage) -> None:
+        """Show a running loop until it has made its frames, pressing the keys that are due."""
+        player = Player(self._window, self._shelf, Settings(overlay=True), clock=stage.clock)
+        exchanges = Exchanges(stage.loop, stage.actions, stage.frames, stage.telemetry)
+        player.round = Round(exchanges, None)
+        held: set[int] = set()
+        while not stage.finished and player.outcome is None:
+            for action, when in stage.presses.due(stage.clock()):
+                held = press(player.round.keymap, action, held, when)
+            player.turn()
+
+
+def press(keymap: Keymap, action: Action, held: set[int], when: float) -> set[int]:
+    """Queue the key events that lead from the `held` key codes to `action`; returns the codes held then."""
+    wanted = keys_for(keymap, action)
+    for code in sorted(held - wanted):
+        pygame.event.post(pygame.event.Event(pygame.KEYUP, key=code, pressed_at=when))
+    for code in sorted(wanted - held):
+        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=code, pressed_at=when))
+    return wanted
+
+
+def keys_for(keymap: Keymap, action: Action) -> set[int]:
+    """The first key of every button of `action`; a world without keys for one goes without it."""
+    single = {next(iter(known.buttons)): names[0] for known, names in keymap.keys.items() if len(known.buttons) == 1}
+    return {key_code(single[button], "keys") for button in action.buttons if button in single}

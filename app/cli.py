@@ -1,0 +1,197 @@
+"""The `dreamcade` command. Owns arguments, exit codes and one-line errors; refuses to do the work itself.
+
+Exit codes: 0 success, 1 a finding (a replay that differs, a target missed under --strict), 2 bad usage or bad input.
+What a command needs is imported inside it, so that none waits for what another one needs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from models.manifest import BadInput
+
+FINDING = 1
+BAD_USAGE = 2
+INTERRUPTED = 130
+# The base of all usage errors; typer gives it no public name.
+UsageProblem = cast("type[Exception]", typer.BadParameter.__mro__[2])
+
+app = typer.Typer(
+    name="dreamcade",
+    help="A desktop arcade whose games are neural networks. Without a command, `play` opens the menu.",
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+worlds_app = typer.Typer(help="The worlds that are here, and whether their files are whole.", add_completion=False)
+app.add_typer(worlds_app, name="worlds")
+
+JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the figures to FILE.")]
+WorldOption = Annotated[str | None, typer.Option("--world", help="A bundled world's name, or a world's folder.")]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, max=64, help="Threads of the model; by default what suits the machine."),
+]
+SettingsOption = Annotated[Path | None, typer.Option("--settings", metavar="FILE", help="Settings file to use.")]
+FullscreenOption = Annotated[bool, typer.Option("--fullscreen", help="Use the whole screen.")]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit with its code; whatever is wrong with the input is one line on stderr."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if not given or (given[0].startswith("-") and given[0] not in ("--help", "-h")):
+        given = ["play", *given]
+    try:
+        code = app(given, standalone_mode=False, prog_name="dreamcade")
+    except UsageProblem as problem:
+        _complain(getattr(problem, "format_message", problem.__str__)())
+        code = BAD_USAGE
+    except BadInput as problem:
+        _complain(str(problem))
+        code = BAD_USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(message: str) -> None:
+    print(f"dreamcade: {' '.join(message.split())}", file=sys.stderr)
+
+
+def _write_json(path: Path | None, document: dict[str, Any]) -> None:
+    """Write figures where --json asks for them. Raises BadInput where that can't be done."""
+    from engine.atomic import write_atomically
+
+    if path is None:
+        return
+    try:
+        write_atomically(path, (json.dumps(document, indent=2) + "\n").encode())
+    except OSError as error:
+        raise BadInput(f"{path}: --json: cannot be written ({error.strerror or error})") from error
+
+
+@app.command()
+def play(
+    world: WorldOption = None,
+    start: Annotated[int | None, typer.Option("--start", min=0, help="Start frame to begin from; random.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of the world's chance; random.")] = None,
+    theme: Annotated[str | None, typer.Option("--theme", help="Colours to begin with (T changes them).")] = None,
+    fullscreen: FullscreenOption = False,
+    headless: Annotated[bool, typer.Option("--headless", help="Play without a window.")] = False,
+    autoplay: Annotated[
+        str | None, typer.Option("--autoplay", help="random, sticky, script or script:NAME plays instead of keys.")
+    ] = None,
+    frames: Annotated[int | None, typer.Option("--frames", min=1, help="Stop after this many; headless: 300.")] = None,
+    record: Annotated[Path | None, typer.Option("--record", metavar="DIR", help="Record into a new folder.")] = None,
+    no_cap: Annotated[bool, typer.Option("--no-cap", help="As fast as the machine can.")] = False,
+    threads: ThreadsOption = None,
+    settings: SettingsOption = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Play in a window, or without one (--headless). Without --world, a menu shows the worlds."""
+    if headless:
+        from app.headless import run_headless
+
+        report = run_headless(world, start, seed, autoplay or "sticky", frames or 300, record, threads)
+        _write_json(json_file, report)
+        return
+    if json_file is not None:
+        raise BadInput("--json: expected --headless with it; F1 shows the figures in the window")
+    from app.arcade import run_arcade
+    from app.player import PlayOptions
+    from app.settings import load_settings
+
+    chosen = load_settings(settings, _complain)
+    options = PlayOptions(start, seed, theme, autoplay, frames, record, capped=not no_cap)
+    run_arcade(chosen, options, world, threads or chosen.threads, fullscreen or chosen.fullscreen, _complain)
+
+
+@app.command()
+def bench(
+    world: WorldOption = None,
+    frames: Annotated[int, typer.Option("--frames", min=2, help="Frames of each run.")] = 300,
+    window: Annotated[bool, typer.Option("--window", help="With the real window open and its figures shown.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if a target is missed.")] = False,
+    threads: ThreadsOption = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Measure the closed loop: unthrottled and paced, compute and interval times, key to screen, memory."""
+    from app.bench_report import missed_targets, print_bench, run_bench
+
+    document = run_bench(world, frames, window, threads)
+    print_bench(document)
+    _write_json(json_file, document)
+    missed = missed_targets(document)
+    for line in missed if strict else []:
+        _complain(line)
+    if strict and missed:
+        raise typer.Exit(FINDING)
+
+
+@app.command()
+def replay(
+    session: Annotated[Path, typer.Argument(help="A recording's folder.")],
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Regenerate and compare every frame, without a window.")
+    ] = False,
+    world: WorldOption = None,
+    fullscreen: FullscreenOption = False,
+    threads: ThreadsOption = None,
+    settings: SettingsOption = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Play a recording again in a window, or --verify that every frame comes out as it was recorded."""
+    from app import replays
+
+    if verify:
+        report = replays.verify_recording(session, world, threads)
+        _write_json(json_file, report)
+        if not report["same"]:
+            raise typer.Exit(FINDING)
+        return
+    if json_file is not None:
+        raise BadInput("--json: expected --verify with it")
+    from app.settings import load_settings
+
+    replays.show_recording(session, world, threads, load_settings(settings, _complain), fullscreen)
+
+
+@worlds_app.callback(invoke_without_command=True)
+def worlds(context: typer.Context, json_file: JsonOption = None) -> None:
+    """The worlds that are here, and whether their files are whole."""
+    if context.invoked_subcommand is None:
+        from app.worlds_report import list_worlds
+
+        _write_json(json_file, list_worlds(_complain))
+
+
+@worlds_app.command("verify")
+def worlds_verify(
+    name: Annotated[str | None, typer.Argument(help="A world's name or folder; all bundled ones.")] = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Check sizes, hashes, start frames and graphs."""
+    from app.worlds_report import verify_worlds
+
+    report = verify_worlds(name, _complain)
+    _write_json(json_file, report)
+    if not all(entry["whole"] for entry in report["worlds"]):
+        raise typer.Exit(BAD_USAGE)
+
+
+@app.command()
+def doctor(settings: SettingsOption = None, json_file: JsonOption = None) -> None:
+    """What this machine has, and what that means for play."""
+    from app.doctor import examine
+    from app.settings import load_settings
+
+    _write_json(json_file, examine(load_settings(settings, _complain)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""`doctor`: what this machine has and what that means for play. Owns the judgement; refuses to change anything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from app.settings import Settings, default_settings_path
+from engine.machine import machine
+from models.manifest import BadInput
+
+Verdict = Literal["good", "note", "bad"]
+COLOURS: dict[Verdict, str] = {"good": "green", "note": "yellow", "bad": "red"}
+LEAST_PYTHON = (3, 11)
+LEAST_FREE_MB = 200
+SESSION_MB_A_MINUTE = 4
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing about the machine and what it means."""
+
+    name: str
+    value: str
+    verdict: Verdict
+    meaning: str
+
+
+def examine(settings: Settings) -> dict[str, Any]:
+    """Print every fact. Returns them for --json."""
+    facts = [
+        *_machine_facts(),
+        _display_fact(),
+        *_runtime_facts(),
+        *_card_facts(),
+        _disk_fact(settings),
+        _settings_fact(),
+    ]
+    table = Table(show_edge=False)
+    for title in ("", "found", "means"):
+        table.add_column(title)
+    for fact in facts:
+        colour = COLOURS[fact.verdict]
+        table.add_row(f"[{colour}]●[/{colour}] {fact.name}", fact.value, fact.meaning)
+    Console().print(table)
+    return {"facts": [asdict(fact) for fact in facts]}
+
+
+def _machine_facts() -> list[Fact]:
+    here = machine()
+    recent = sys.version_info >= LEAST_PYTHON
+    wide = here.instruction_set in ("avx512", "avx2", "neon")
+    return [
+        Fact("Python", here.python, "good" if recent else "bad", "supported" if recent else "3.11 or newer is needed"),
+        Fact("system", here.system, "good", ""),
+        Fact(
+            "processor",
+            f"{here.cpu}, {here.cores} usable cores",
+            "good" if here.cores >= 2 else "note",
+            "enough for model and window" if here.cores >= 2 else "one core for model and window: expect late frames",
+        ),
+        Fact(
+            "instruction set",
+            here.instruction_set,
+            "good" if wide else "note",
+            "wide vectors, as the figures were measured with" if wide else "narrow vectors: slower than the figures",
+        ),
+        Fact(
+            "memory",
+            f"{here.memory_gb:.1f} GB",
+            "good" if here.memory_gb >= 2 else "note",
+            "play needs about 0.6 GB" if here.memory_gb >= 2 else "little: close other programs",
+        ),
+    ]
+
+
+def _display_fact() -> Fact:
+    from app.window import find_display
+
+    try:
+        return Fact("display", find_display(), "good", "a window can open")
+    except BadInput:
+        return Fact("display", "none", "note", "no window can open; play with --headless")
+
+
+def _runtime_facts() -> list[Fact]:
+    import onnxruntime
+
+    providers = [name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()]
+    runs = "CPU" in providers
+    meaning = "the model runs on the CPU" if runs else "no CPU provider: the model can't run"
+    return [
+        Fact("onnxruntime", f"{onnxruntime.__version__} ({', '.join(providers)})", "good" if runs else "bad", meaning)
+    ]
+
+
+def _card_facts() -> list[Fact]:
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        cards = []
+        for number in range(pynvml.nvmlDeviceGetCount()):
+            handle = pynvml.nvmlDeviceGetHandleByIndex(number)
+            memory = pynvml.nvmlDeviceGetMemoryInfo(handle).total / 2**30
+            cards.append(
+                Fact("graphics card", f"{pynvml.nvmlDeviceGetName(handle)}, {memory:.0f} GB", "good", "not used")
+            )
+        pynvml.nvmlShutdown()
+    except Exception:  # NVML raises its own kinds for each missing part, and an OSError for a broken library
+        cards = []
+    return cards or [Fact("graphics card", "none by NVML", "good", "not needed: the model runs on the CPU")]
+
+
+def _disk_fact(settings: Settings) -> Fact:
+    folder = settings.recordings.expanduser()
+    there = _nearest(folder)
+    free = shutil.disk_usage(there).free / 1e6
+    if not os.access(there, os.W_OK):
+        return Fact("recordings", f"{folder}", "bad", "can't be written: set `recordings` in the settings")
+    minutes = int(free / SESSION_MB_A_MINUTE)
+    verdict: Verdict = "good" if free >= LEAST_FREE_MB else "note"
+    return Fact("recordings", f"{folder}, {free / 1000:.1f} GB free", verdict, f"room for about {minutes} minutes")
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the closest one above that exists."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+
+
+def _settings_fact() -> Fact:
+    path = default_settings_path()
+    return Fact("settings", str(path), "good", "found" if path.exists() else "none, defaults are used")

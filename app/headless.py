@@ -1,0 +1,53 @@
+"""`play --headless`: an autoplayer, a progress bar and a summary. Owns what is printed; refuses the loop (engine)."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from engine.autoplay import make_autoplayer
+from engine.checkpoint import bundled_worlds, find_world, load_checkpoint
+from engine.headless import play_headless
+from models.manifest import BadInput
+
+
+def run_headless(
+    world: str | None,
+    start: int | None,
+    seed: int | None,
+    autoplay: str,
+    frames: int,
+    record: Path | None,
+    threads: int | None,
+) -> dict[str, Any]:
+    """Play and print what happened. Returns the report for --json; raises BadInput, also when a recording broke off."""
+    if world is None:
+        known = ", ".join(folder.name for folder in bundled_worlds()) or "none is bundled"
+        raise BadInput(f"--world: expected a world to play without a window ({known})")
+    checkpoint = load_checkpoint(find_world(world))
+    rng_seed = seed if seed is not None else secrets.randbelow(1 << 31)
+    begin = start if start is not None else secrets.randbelow(checkpoint.starts)
+    autoplayer = make_autoplayer(autoplay, checkpoint.manifest, rng_seed)
+    from engine.backends.onnx import OnnxBackend  # takes a while to import: not before the input is known to be good
+
+    backend = OnnxBackend(checkpoint, threads)
+    backend.warm_up()
+    report = play_headless(checkpoint, backend, autoplayer, frames, record, rng_seed, begin)
+    console = Console()
+    compute = report.compute_ms
+    console.print(
+        f"[bold]{checkpoint.manifest.title}[/bold]: {report.frames} frames in {report.seconds:.2f} s, "
+        f"[cyan]{report.fps:.1f} FPS[/cyan], compute p50 {compute.p50:.1f} ms, p99 {compute.p99:.1f} ms"
+    )
+    console.print(
+        f"start {begin}, seed {rng_seed}, autoplay {autoplay}, last digest {report.last_digest}", highlight=False
+    )
+    if report.recording_problem is not None:
+        raise BadInput(report.recording_problem)
+    if report.recording is not None:
+        console.print(f"recorded: {report.recording}", highlight=False, soft_wrap=True)
+    return {"start": begin, "rng_seed": rng_seed, "autoplay": autoplay, **asdict(report)}

@@ -1,0 +1,242 @@
+"""Commands end to end: exit codes, one clear line on stderr, files that come out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.cli import main
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs a command; returns exit code, stdout, stderr."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("app.settings.default_settings_path", lambda: tmp_path / "none.yaml")
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as exit_:
+            main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return int(exit_.value.code or 0), out, err
+
+    return call
+
+
+@pytest.fixture
+def recording(run: Run, worlds: Path, tmp_path: Path) -> Path:
+    """A recorded session of 30 frames."""
+    folder = tmp_path / "session"
+    code, _, _ = run("play", "--headless", "--world", worlds / "hills", "--frames", 30, "--record", folder)
+    assert code == 0
+    return folder
+
+
+def one_line(err: str) -> str:
+    """What stands on stderr, which must be one line of ours."""
+    assert err.startswith("dreamcade: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err
+
+
+@pytest.mark.parametrize("command", [[], ["play"], ["bench"], ["replay"], ["worlds"], ["worlds", "verify"], ["doctor"]])
+def test_every_command_has_help(run: Run, command: list[str]) -> None:
+    code, out, err = run(*command, "--help")
+    assert (code, err) == (0, "")
+    assert "Usage" in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["play", "--frames", "-5"],
+        ["play", "--frames", "many"],
+        ["play", "--start", "-1"],
+        ["play", "--seed", "-1"],
+        ["play", "--threads", "0"],
+        ["play", "--no-such-option"],
+        ["--no-such-option"],
+        ["no-such-command"],
+        ["replay"],
+        ["bench", "--frames", "0"],
+        ["worlds", "polish"],
+        ["play", "--headless"],
+        ["play", "--headless", "--world", "nowhere"],
+        ["play", "--world", "nowhere"],
+        ["play", "--settings", "nowhere.yaml"],
+        ["play", "--json", "x.json"],
+        ["replay", "nowhere"],
+        ["replay", "nowhere", "--verify"],
+        ["bench", "--world", "nowhere"],
+        ["worlds", "verify", "nowhere"],
+    ],
+)
+def test_bad_usage_is_one_line_and_exit_2(run: Run, arguments: list[str]) -> None:
+    code, out, err = run(*arguments)
+    assert code == 2
+    assert out == ""
+    one_line(err)
+
+
+def test_without_a_display_one_line_names_headless(run: Run, worlds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    code, _, err = run("play", "--world", worlds / "hills")
+    assert code == 2
+    assert "--headless" in one_line(err)
+
+
+def test_headless_play_reports_and_records(run: Run, worlds: Path, tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    options = ("--frames", 40, "--autoplay", "script:stroll", "--seed", 4, "--start", 2, "--json", figures)
+    code, out, _ = run("play", "--headless", "--world", worlds / "hills", *options, "--record", tmp_path / "session")
+    assert code == 0
+    assert "seed 4" in out
+    report = json.loads(figures.read_text(encoding="utf-8"))
+    assert (report["frames"], report["start"], report["rng_seed"]) == (40, 2, 4)
+    assert (tmp_path / "session" / "video.mp4").exists()
+    again = run("play", "--headless", "--world", worlds / "hills", *options)
+    assert again[0] == 0
+    assert json.loads(figures.read_text(encoding="utf-8"))["last_digest"] == report["last_digest"]
+
+
+def test_window_play_ends_after_its_frames(run: Run, worlds: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "session"
+    options = ("--autoplay", "random", "--frames", 12, "--seed", 3, "--start", 0, "--theme", "night", "--no-cap")
+    code, _, err = run("--world", worlds / "boxes", *options, "--record", folder)
+    assert (code, err) == (0, "")
+    assert run("replay", folder, "--verify", "--world", worlds / "boxes")[0] == 0
+
+
+@pytest.mark.parametrize("options", [("--start", 4), ("--autoplay", "genius"), ("--autoplay", "script:none")])
+@pytest.mark.parametrize("mode", ["--headless", "--no-cap"])
+def test_what_a_world_does_not_have_is_one_line(run: Run, worlds: Path, options: tuple[str, ...], mode: str) -> None:
+    code, _, err = run("play", mode, "--world", worlds / "hills", "--frames", 5, *options)
+    assert code == 2
+    one_line(err)
+
+
+def test_an_unknown_theme_is_one_line(run: Run, worlds: Path) -> None:
+    code, _, err = run("play", "--world", worlds / "hills", "--frames", 5, "--theme", "noon")
+    assert code == 2
+    assert "day, night" in one_line(err)
+
+
+def test_replay_verifies_and_tells_a_flipped_action_at_its_frame(
+    run: Run, recording: Path, worlds: Path, tmp_path: Path
+) -> None:
+    figures = tmp_path / "report.json"
+    code, out, err = run("replay", recording, "--verify", "--world", worlds / "hills", "--json", figures)
+    assert (code, err) == (0, "")
+    assert "31 frames" in out
+    assert json.loads(figures.read_text(encoding="utf-8"))["same"]
+    log = recording / "actions.ndjson"
+    lines = log.read_text(encoding="utf-8").splitlines()
+    entry = json.loads(lines[17])
+    entry["action"] = "left" if entry["action"] != "left" else "right"
+    lines[17] = json.dumps(entry)
+    log.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    code, out, _ = run("replay", recording, "--verify", "--world", worlds / "hills")
+    assert code == 1
+    assert "frame 17" in out
+
+
+def test_replay_in_a_window_plays_to_the_end(run: Run, recording: Path, worlds: Path) -> None:
+    code, out, err = run("replay", recording, "--world", worlds / "hills")
+    assert (code, err) == (0, "")
+    assert "came out as recorded" in out
+
+
+def test_a_recording_of_another_checkpoint_is_one_line(
+    run: Run, recording: Path, worlds: Path, make_world: Callable[..., Path], reseal: Callable[[Path], None]
+) -> None:
+    assert run("replay", recording, "--verify", "--world", worlds / "boxes")[0] == 2
+    other = make_world("hills")
+    with (other / "step.onnx").open("ab") as graph:
+        graph.write(b"")
+    (other / "encoder.onnx").write_bytes((other / "decoder.onnx").read_bytes())
+    reseal(other)
+    code, _, err = run("replay", recording, "--verify", "--world", other)
+    assert code == 2
+    assert "checkpoint_digest" in one_line(err)
+
+
+def test_a_recording_into_a_full_folder_is_one_line_and_loses_nothing(run: Run, recording: Path, worlds: Path) -> None:
+    before = (recording / "actions.ndjson").read_bytes()
+    code, _, err = run("play", "--headless", "--world", worlds / "hills", "--frames", 5, "--record", recording)
+    assert code == 2
+    one_line(err)
+    assert (recording / "actions.ndjson").read_bytes() == before
+
+
+@pytest.mark.parametrize("file", ["step.onnx", "encoder.onnx", "start_frames.npz", "manifest.yaml"])
+@pytest.mark.parametrize("damage", ["missing", "truncated", "flipped"])
+def test_a_damaged_world_is_one_line_everywhere(
+    run: Run, make_world: Callable[..., Path], file: str, damage: str
+) -> None:
+    path = make_world("damaged") / file
+    data = bytearray(path.read_bytes())
+    if damage == "missing":
+        path.unlink()
+    elif damage == "truncated":
+        path.write_bytes(data[: len(data) // 3])
+    else:
+        data[len(data) // 2] ^= 0xFF
+        path.write_bytes(data)
+    for command in (["worlds", "verify", path.parent], ["play", "--headless", "--world", path.parent]):
+        code, _, err = run(*command)
+        assert code == 2
+        one_line(err)
+
+
+def test_worlds_and_doctor_tell_and_write(
+    run: Run, tmp_path: Path, worlds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [worlds / "boxes", worlds / "hills"]
+    monkeypatch.setattr("app.worlds_report.bundled_worlds", lambda: folders)
+    file = tmp_path / "out.json"
+    code, out, _ = run("worlds", "--json", file)
+    assert code == 0
+    assert "Hills" in out
+    assert [entry["name"] for entry in json.loads(file.read_text(encoding="utf-8"))["worlds"]] == ["boxes", "hills"]
+    code, out, _ = run("worlds", "verify")
+    assert (code, out.count("whole")) == (0, 2)
+    code, out, _ = run("doctor", "--json", file)
+    assert code == 0
+    names = {fact["name"] for fact in json.loads(file.read_text(encoding="utf-8"))["facts"]}
+    assert {"Python", "processor", "memory", "display", "onnxruntime", "graphics card", "recordings"} <= names
+
+
+@pytest.mark.parametrize("window", [(), ("--window",)])
+def test_bench_prints_and_writes_the_document(run: Run, worlds: Path, tmp_path: Path, window: tuple[str, ...]) -> None:
+    file = tmp_path / "bench.json"
+    code, out, _ = run("bench", "--world", worlds / "hills", "--frames", 60, "--json", file, *window)
+    assert code == 0
+    assert "compute p99" in out
+    document = json.loads(file.read_text(encoding="utf-8"))
+    (result,) = document["results"]
+    assert result["world"] == "hills"
+    assert result["key_to_screen_ms"]["p50"] > 0
+    assert result["vram_peak_mb"] is None
+
+
+def test_figures_that_cannot_be_written_are_one_line(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("doctor", "--json", tmp_path / "nowhere" / "out.json")
+    assert code == 2
+    one_line(err)
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
+    heavy = "{'pygame', 'onnxruntime', 'av', 'torch', 'rich.table'} & set(sys.modules)"
+    program = f"import sys, app.cli; sys.exit(str({heavy}) if {heavy} else 0)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,246 @@
+"""The player on SDL's dummy driver, with real worlds and a real loop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pygame
+import pytest
+
+from app.player import Outcome, Player, PlayOptions
+from app.settings import Settings
+from app.shelf import Shelf, build_session
+from app.window import Window
+from engine.backends.onnx import OnnxBackend
+from engine.checkpoint import Checkpoint
+from engine.recording import read_session
+from engine.replay import verify
+from engine.session import Session
+from models.actions import Action
+
+Tap = Callable[..., None]
+Turns = Callable[..., None]
+
+
+@pytest.fixture
+def playing(player: Player, turns: Turns) -> Player:
+    """A player in the world `hills`, some frames in."""
+    player.enter("hills")
+    turns(player, lambda: player.round is not None and player.round.newest.index >= 3)
+    return player
+
+
+def test_world_plays_and_is_drawn_with_its_palette(playing: Player, window: Window) -> None:
+    assert playing.round is not None
+    playing.draw()
+    _, place = playing._layout()
+    newest = playing.round.newest
+    colours = np.array(playing.round.manifest.palettes["day"])
+    shown = window.surface.get_at((place.left + 1, place.top + 1))[:3]
+    assert tuple(shown) == tuple(colours[newest.pixels[0, 0]])
+    assert playing.round.session.start == 1
+    assert playing.round.session.rng_seed == 5
+
+
+def test_a_key_becomes_the_action_and_its_latency_is_stamped(playing: Player, tap: Tap, turns: Turns) -> None:
+    assert playing.round is not None
+    tap(pygame.K_RIGHT)
+    tap(pygame.K_SPACE)
+    turns(playing, lambda: playing.round.newest.action is Action.RIGHT_JUMP)
+    tap(pygame.K_RIGHT, down=False)
+    turns(playing, lambda: playing.round.newest.action is Action.JUMP)
+    latency = playing.round.telemetry.snapshot().key_to_screen_ms
+    assert latency.p50 is not None
+    assert 0 < latency.p50 < 1000
+
+
+def test_losing_the_keyboard_lets_every_key_go(playing: Player, tap: Tap, turns: Turns) -> None:
+    assert playing.round is not None
+    tap(pygame.K_LEFT)
+    turns(playing, lambda: playing.round.newest.action is Action.LEFT)
+    pygame.event.post(pygame.event.Event(pygame.WINDOWFOCUSLOST))
+    turns(playing, lambda: playing.round.newest.action is Action.NOOP)
+
+
+def test_pause_and_single_step(playing: Player, tap: Tap, turns: Turns) -> None:
+    assert playing.round is not None
+    tap(pygame.K_p)
+    turns(playing, lambda: playing.round.loop.paused)
+    for _ in range(5):
+        playing.turn()
+    index = playing.round.session.index
+    for number in range(1, 4):
+        tap(pygame.K_n)
+        turns(playing, lambda number=number: playing.round.newest.index == index + number)
+    tap(pygame.K_p)
+    turns(playing, lambda: playing.round.newest.index > index + 5)
+    assert not playing.hud.paused
+
+
+def test_tab_switches_world_without_restart(playing: Player, tap: Tap, turns: Turns) -> None:
+    first = playing.round
+    tap(pygame.K_TAB)
+    turns(playing, lambda: playing.round is not None and playing.round.name == "boxes")
+    turns(playing, lambda: playing.round.newest.index >= 3)
+    tap(pygame.K_UP)
+    turns(playing, lambda: playing.round.newest.action is Action.UP)
+    assert first is not None
+    assert not first.loop.running
+    tap(pygame.K_TAB)
+    turns(playing, lambda: playing.round is not None and playing.round.name == "hills")
+    turns(playing, lambda: playing.round.newest.index >= 3)
+
+
+def test_the_window_does_not_wait_while_the_other_world_is_built(
+    playing: Player, tap: Tap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    def slowly(checkpoint: Checkpoint, threads: int | None) -> Session:
+        released.wait(10)
+        return build_session(checkpoint, threads)
+
+    monkeypatch.setattr("app.shelf.build_session", slowly)
+    tap(pygame.K_TAB)
+    before = playing.round.newest.index if playing.round else 0
+    for _ in range(200):
+        playing.turn()
+    assert playing.round is not None
+    assert playing.round.name == "hills"
+    assert playing.round.newest.index > before
+    playing._coming = None
+    released.set()
+
+
+def test_recording_leaves_a_session_that_verifies(playing: Player, tap: Tap, turns: Turns, settings: Settings) -> None:
+    assert playing.round is not None
+    tap(pygame.K_r)
+    turns(playing, lambda: playing.round.recorder is not None)
+    begun = playing.round.newest.index
+    tap(pygame.K_RIGHT)
+    turns(playing, lambda: playing.round.newest.index > begun + 20)
+    tap(pygame.K_F3)
+    turns(playing, lambda: playing.round.newest.index < begun + 5)
+    tap(pygame.K_r)
+    turns(playing, lambda: playing.round.recorder is None)
+    checkpoint = playing.round.session.checkpoint
+    playing.leave()
+    (folder,) = settings.recordings.iterdir()
+    assert folder.name.startswith("hills-")
+    assert str(folder) in playing.hud.message
+    record = read_session(folder)
+    assert record.frames > 20
+    assert verify(record, checkpoint, OnnxBackend(checkpoint, 1)).same
+    assert (folder / "video.mp4").stat().st_size > 0
+
+
+def test_a_recording_that_cannot_begin_is_told_and_play_goes_on(
+    playing: Player, tap: Tap, turns: Turns, settings: Settings
+) -> None:
+    settings.recordings.write_text("a file where a folder should be")
+    tap(pygame.K_r)
+    turns(playing, lambda: "recording" in playing.hud.message)
+    assert playing.round is not None
+    assert playing.round.recorder is None
+    assert "\n" not in playing.hud.message
+
+
+def test_overlay_draws_beside_the_picture(playing: Player, tap: Tap, turns: Turns, window: Window) -> None:
+    tap(pygame.K_F1)
+    turns(playing, lambda: playing.overlay_shown)
+    area, place = playing._layout()
+    assert area.right == window.rect.width - playing.overlay.width(window.ui_scale)
+    assert area.contains(place)
+    panel = pygame.surfarray.array3d(window.surface)[area.right :]
+    assert len(np.unique(panel.reshape(-1, 3), axis=0)) > 5  # words in several colours
+    assert place.width % playing.round.manifest.width == 0
+
+
+def test_overlay_lies_over_the_picture_where_there_is_no_room(playing: Player) -> None:
+    pygame.display.set_mode((240, 240), pygame.RESIZABLE)
+    playing.overlay_shown = True
+    playing.draw()
+    area, place = playing._layout()
+    assert area == playing.window.rect
+    assert place.width == 224
+
+
+def test_theme_is_only_a_palette(playing: Player, tap: Tap, turns: Turns, window: Window) -> None:
+    tap(pygame.K_p)
+    turns(playing, lambda: playing.round.loop.paused)
+    playing.turn()
+    tap(pygame.K_t)
+    turns(playing, lambda: playing.round.picture.theme == "night")
+    _, place = playing._layout()
+    night = playing.round.manifest.palettes["night"]
+    shown = window.surface.get_at((place.left + 1, place.top + 1))[:3]
+    assert tuple(shown) == tuple(night[playing.round.newest.pixels[0, 0]])
+
+
+def test_speed_cap_off_runs_faster_than_the_tick(playing: Player, tap: Tap, turns: Turns) -> None:
+    tap(pygame.K_u)
+    turns(playing, lambda: not playing.round.capped)
+    turns(playing, lambda: (playing.round.telemetry.snapshot().model_fps or 0) > 2 * playing.round.manifest.tick_rate)
+
+
+def test_keys_are_shown_on_entering(playing: Player, tap: Tap, turns: Turns) -> None:
+    assert playing.hud.keys_shown
+    tap(pygame.K_h)
+    turns(playing, lambda: playing.hud.help)
+    playing.draw()
+
+
+def test_full_screen_and_back(playing: Player, tap: Tap, turns: Turns, window: Window) -> None:
+    for expected in (True, False):
+        tap(pygame.K_F11)
+        turns(playing, lambda expected=expected: window.fullscreen is expected)
+        playing.draw()
+    assert window.rect.size == (640, 480)
+
+
+@pytest.mark.parametrize("size", [(320, 240), (333, 777), (20, 20), (2560, 1440)])
+def test_any_size_draws(playing: Player, size: tuple[int, int]) -> None:
+    pygame.display.set_mode(size, pygame.RESIZABLE)
+    playing.overlay_shown = playing.hud.help = True
+    playing.hud.toast("a toast that is much too long for a small window " * 3)
+    playing.draw()
+    playing.hud.help, playing.hud.paused = False, True
+    playing.draw()
+
+
+def test_frames_option_ends_play(window: Window, shelf: Shelf, settings: Settings) -> None:
+    player = Player(window, shelf, settings, PlayOptions(autoplay="script", frames=10))
+    assert player.run("hills") is Outcome.QUIT
+    assert player.first_frame_at is not None
+
+
+def test_record_option_records_from_the_start(window: Window, shelf: Shelf, settings: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "session"
+    Player(window, shelf, settings, PlayOptions(autoplay="sticky", frames=10, record=folder)).run("boxes")
+    record = read_session(folder)
+    assert record.header.video_from == 0
+    assert record.frames >= 11
+
+
+def test_a_backend_that_raises_ends_in_the_menu_with_one_line(
+    window: Window, settings: Settings, make_world: Callable[..., Path]
+) -> None:
+    shelf = Shelf([make_world("brittle", breaks=True)], 1)
+    player = Player(window, shelf, settings)
+    assert player.run("brittle") is Outcome.MENU
+    assert player.problem is not None
+    assert player.problem.startswith("brittle: ")
+    assert "\n" not in player.problem
+    shelf.close()
+
+
+def test_escape_and_closing_leave(playing: Player, tap: Tap) -> None:
+    tap(pygame.K_ESCAPE)
+    playing.poll()
+    assert playing.outcome is Outcome.MENU
+    pygame.event.post(pygame.event.Event(pygame.QUIT))
+    playing.poll()
+    assert playing.outcome is Outcome.QUIT
