@@ -8,9 +8,10 @@ import pytest
 
 from engine.autoplay import make_autoplayer
 from engine.backends.onnx import OnnxBackend
-from engine.checkpoint import Checkpoint
+from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.headless import play_headless
 from engine.recording import read_session
+from engine.replay import verify
 from models.manifest import BadInput
 
 
@@ -47,3 +48,14 @@ def test_paced_play_keeps_the_tick_rate(checkpoint: Checkpoint, backend: OnnxBac
 def test_no_frames_is_bad_input(checkpoint: Checkpoint, backend: OnnxBackend, frames: int) -> None:
     with pytest.raises(BadInput, match="frames: expected at least 1"):
         play_headless(checkpoint, backend, make_autoplayer("random", checkpoint.manifest, 0), frames)
+
+
+def test_a_world_from_the_real_exporter(tiny_world: Path, tmp_path: Path) -> None:
+    """Not the predictable graphs: networks, sampling and rings, recorded and made again by another backend."""
+    checkpoint = load_checkpoint(tiny_world)
+    player = make_autoplayer("random", checkpoint.manifest, 1)
+    report = play_headless(checkpoint, OnnxBackend(checkpoint, threads=1), player, 20, tmp_path / "rec", rng_seed=9)
+    again = OnnxBackend(checkpoint, threads=1)
+    verdict = verify(read_session(tmp_path / "rec"), checkpoint, again)
+    assert verdict.same and verdict.frames == 21 and report.recording_problem is None
+    assert again.encode(checkpoint.start_pixels[0]).shape == (checkpoint.manifest.tokens,)
