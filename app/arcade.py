@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 from app.keymap import command_codes
 from app.menu import Menu
+from app.picture import find_theme
 from app.player import Outcome, Player, PlayOptions
 from app.settings import Settings
 from app.shelf import Shelf
-from app.window import Window
-from engine.checkpoint import bundled_worlds, find_world
+from app.window import Window, find_display
+from engine.autoplay import make_autoplayer
+from engine.checkpoint import Checkpoint, bundled_worlds, find_world
 from models.manifest import BadInput, read_manifest
 
 
@@ -37,38 +39,47 @@ def run_arcade(
     tell: Callable[[str], None],
 ) -> None:
     """Open the window and stay until the player quits. `world` is played first, else the menu shows."""
+    find_display()  # before anything is read: without one there is nothing to read it for
     shelf, chosen = open_shelf(world, threads)
-    if chosen is not None:
-        _check_start(shelf, chosen, options)
-    for problem in shelf.problems:
-        tell(problem)
-    if chosen is not None:
-        shelf.request(chosen)  # the graph loads while the window opens
-    window = Window(scale=settings.scale, fullscreen=fullscreen)
     try:
-        _round_trip(window, shelf, settings, options, chosen)
+        if chosen is not None:
+            _check_options(shelf.checkpoint(chosen), options)
+            shelf.request(chosen)  # the graph loads while the window opens
+        for problem in shelf.problems:
+            tell(problem)
+        window = Window(scale=settings.scale, fullscreen=fullscreen)
+        try:
+            _round_trip(window, shelf, settings, options, chosen)
+        finally:
+            window.close()
     finally:
         shelf.close()
-        window.close()
 
 
-def _check_start(shelf: Shelf, name: str, options: PlayOptions) -> None:
-    starts = shelf.checkpoint(name).starts
-    if options.start is not None and options.start >= starts:
-        raise BadInput(f"--start: expected 0 to {starts - 1} for {name}, got {options.start}")
+def _check_options(checkpoint: Checkpoint, options: PlayOptions) -> None:
+    """Raise BadInput for a start, theme or autoplayer that the named world doesn't have."""
+    manifest = checkpoint.manifest
+    if options.start is not None and options.start >= checkpoint.starts:
+        raise BadInput(f"--start: expected 0 to {checkpoint.starts - 1} for {manifest.name}, got {options.start}")
+    if options.theme is not None:
+        find_theme(manifest, options.theme)
+    if options.autoplay is not None:
+        make_autoplayer(options.autoplay, manifest, 0)
 
 
-def _round_trip(window: Window, shelf: Shelf, settings: Settings, options: PlayOptions, chosen: str | None) -> None:
-    commands = command_codes(settings.command_keys)
-    menu = Menu(window, shelf, settings, commands)
+def _round_trip(window: Window, shelf: Shelf, settings: Settings, options: PlayOptions, named: str | None) -> None:
+    menu = Menu(window, shelf, settings, command_codes(settings.command_keys))
     player = Player(window, shelf, settings, options)
     for problem in shelf.problems:
         menu.say(problem)
-    if chosen is not None:
-        menu.select(chosen)
+    if named is not None:
+        menu.select(named)
+    chosen = named
     while chosen is not None or (chosen := menu.run()) is not None:
         if player.run(chosen) is Outcome.QUIT:
             return
         if player.problem is not None:
+            if options.frames is not None or (chosen == named and player.first_frame_at is None):
+                raise BadInput(player.problem)  # nobody is there to look at a menu, or nothing was seen yet
             menu.say(player.problem)
         chosen = None
