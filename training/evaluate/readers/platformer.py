@@ -1,0 +1,279 @@
+"""Reads platformer pictures: the player by its sprite, the ground by its tiles, the scroll by the frieze.
+
+Owns what a coherent picture and an obeyed key are in this world; refuses the simulator, of which it knows only art,
+tile kinds and the figures of motion.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.actions import Action
+from training.evaluate.readers.base import Verdict
+from training.evaluate.readers.sprites import PAD, Found, Pictures, Sprites, apart, box_counts, padded
+from training.worlds import platformer_art as art
+from training.worlds import platformer_levels as levels
+from training.worlds.platformer_levels import BODY_HEIGHT, BODY_WIDTH, SOLID
+
+PRESENT = 0.35  # share of a sprite's pixels that may be wrong
+TILE_WRONG = 0.25  # the same of a tile
+LEAST_VISIBLE = 24  # pixels of a sprite, at the screen's edge
+LEAST_SEEN = 16  # pixels of a tile that a sprite leaves to be seen
+LONGEST_DEATH = 60  # frames from the first dead picture to the next living one
+DEEP = 3  # pixels that a body may be in solid ground by
+HOLD = 8  # ticks after which a held key must show
+STOPPED = 6  # ticks within these that a player without a key may hardly move
+HOVER = 4  # frames at one height without ground
+
+_FREE, _SOLID, _PLANK, _UNKNOWN = range(4)
+_POSES = len(art.HERO[0])
+_HERO = Sprites(
+    np.stack([sprite.pixels for facing in art.HERO for sprite in facing]), art.CLEAR, least_visible=LEAST_VISIBLE
+)
+_HAIR, _SKIN, _TROUSERS = art.INK["o"], art.INK["s"], art.INK["b"]
+_MEANS = np.array([_SOLID if solid else _FREE for solid in SOLID])
+_MEANS[levels.PLANK] = _PLANK
+
+
+def _tiles_on_sky() -> Pictures:
+    """Every tile kind in every row, uint8 [16,kinds,8,8]."""
+    tiles = art.tile_set()
+    sky = art.SKY.reshape(levels.ROWS, 1, art.TILE, 1)
+    return np.where(tiles[None] == art.CLEAR, sky, tiles[None]).astype(np.uint8)
+
+
+_TILES = _tiles_on_sky()
+_RUNES = np.stack(art.RUNES)
+
+
+@dataclass(frozen=True)
+class Hero:
+    """The player: hit box's top left in screen pixels, pose."""
+
+    x: int
+    y: int
+    pose: int
+
+    @property
+    def dead(self) -> bool:
+        """Shown dead."""
+        return self.pose == art.HERO_DEAD
+
+    @property
+    def playing(self) -> bool:
+        """Neither dead nor cheering: keys are heard."""
+        return self.pose < art.HERO_DEAD
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What one picture shows. `phase` is the camera modulo a tile, None where the frieze can't be read; `travelled` the
+    camera since the run's first frame. What the ground allows: `inside` solid ground, `standing` on some, surely
+    `hovering` over none, `wall_left`, `wall_right` and `ceiling` where something solid is or may be."""
+
+    players: int
+    hero: Hero | None
+    phase: int | None
+    travelled: int = 0
+    inside: bool = False
+    standing: bool = False
+    hovering: bool = False
+    wall_left: bool = True
+    wall_right: bool = True
+    ceiling: bool = True
+
+    @property
+    def world_x(self) -> int:
+        """The hit box's left edge in pixels of the world, the same zero for a whole run."""
+        return self.travelled + (self.hero.x if self.hero else 0)
+
+    @property
+    def hero_y(self) -> int:
+        """The hit box's top in screen pixels."""
+        return self.hero.y if self.hero else 0
+
+
+def find_heroes(frame: Pictures) -> list[Found]:
+    """Every player in a picture uint8 [128,128], best first."""
+    wide, width = padded(frame), _HERO.width
+    hair = box_counts(wide == _HAIR, 0, 8, width)
+    skin = box_counts(wide == _SKIN, 0, 8, width)
+    trousers = box_counts(wide == _TROUSERS, 8, 8, width)
+    likely = (hair >= 8).astype(np.int8) + (skin >= 8) + (trousers >= 8) >= 2
+    # At the top and bottom edge half of it is enough.
+    likely[: PAD - 2] |= trousers[: PAD - 2] >= 6
+    likely[-PAD + 2 :] |= hair[-PAD + 2 :] >= 6
+    places = np.argwhere(likely)[:, ::-1] - PAD
+    return apart(_HERO.match(wide, places, PRESENT), art.TILE)
+
+
+def camera_phase(frame: Pictures) -> int | None:
+    """The camera's position within a tile, from the frieze of runes; None where it can't be read."""
+    frieze = frame[-art.TILE :]
+    windows = np.lib.stride_tricks.sliding_window_view(frieze, art.TILE, axis=1)  # [8,W-7,8]
+    wrong = np.count_nonzero(windows.transpose(1, 0, 2)[:, None] != _RUNES, axis=(2, 3)).min(1)
+    usual = [float(wrong[-phase % art.TILE :: art.TILE].mean()) for phase in range(art.TILE)]
+    best = int(np.argmin(usual))
+    return best if usual[best] <= TILE_WRONG * art.TILE**2 else None
+
+
+class _Ground:
+    """The tiles of one picture, read where they are asked for, with the pixels under the player left out."""
+
+    def __init__(self, frame: Pictures, phase: int, covered: npt.NDArray[np.bool_]) -> None:
+        self._phase = phase
+        wide = ((0, 0), (phase, art.TILE))  # so that tiles begin at multiples of 8 and the last one is whole
+        self._frame = np.pad(frame, wide)
+        self._seen = np.pad(~covered, wide)
+        self._read: dict[tuple[int, int], int] = {}
+
+    def at(self, x: int, y: int) -> int:
+        """What is at screen pixel (x, y)."""
+        row, column = y // art.TILE, (x + self._phase) // art.TILE
+        if row < 0:
+            return _FREE
+        if row >= levels.FRIEZE or not 0 <= column < self._frame.shape[1] // art.TILE:
+            return _UNKNOWN
+        if (row, column) not in self._read:
+            self._read[row, column] = self._tile(row, column)
+        return self._read[row, column]
+
+    def _tile(self, row: int, column: int) -> int:
+        place = np.s_[row * art.TILE : (row + 1) * art.TILE, column * art.TILE : (column + 1) * art.TILE]
+        seen = self._seen[place]
+        visible = int(seen.sum())
+        if visible < LEAST_SEEN:
+            return _UNKNOWN
+        wrong = ((_TILES[row] != self._frame[place]) & seen).sum((1, 2))
+        best = int(wrong.argmin())
+        return int(_MEANS[best]) if wrong[best] <= TILE_WRONG * visible else _UNKNOWN
+
+    def any_of(self, xs: tuple[int, ...], ys: tuple[int, ...], *meanings: int) -> bool:
+        """Whether any of the pixels means one of these."""
+        return any(self.at(x, y) in meanings for x in xs for y in ys)
+
+
+def look(frame: Pictures, travelled: int = 0, last_phase: int | None = None) -> Sighting:
+    """Read one picture; `travelled` and `last_phase` are those of the frame before."""
+    found = find_heroes(frame)
+    phase = camera_phase(frame)
+    if phase is not None and last_phase is not None:
+        # The camera moves at most two pixels a tick, so its phase tells how far.
+        travelled += (phase - last_phase + 3) % art.TILE - 3
+    if len(found) != 1:
+        return Sighting(len(found), None, phase, travelled)
+    place = found[0]
+    hero = Hero(place.x + art.HERO_OFFSET[0], place.y + art.HERO_OFFSET[1], place.look % _POSES)
+    if phase is None:
+        return Sighting(1, hero, None, travelled)
+    ground = _Ground(frame, phase, _HERO.cover(frame.shape, found))
+    left, right, top, bottom = hero.x, hero.x + BODY_WIDTH - 1, hero.y, hero.y + BODY_HEIGHT - 1
+    heights, feet = (top, top + 7, bottom), (left, left + 3, right)
+    return Sighting(
+        players=1,
+        hero=hero,
+        phase=phase,
+        travelled=travelled,
+        inside=ground.any_of((left + DEEP, right - DEEP), (top + DEEP, top + 7, bottom - DEEP), _SOLID),
+        standing=(bottom + 1) % art.TILE == 0 and ground.any_of(feet, (bottom + 1,), _SOLID, _PLANK),
+        hovering=(bottom + 1) % art.TILE != 0 or not ground.any_of(feet, (bottom + 1,), _SOLID, _PLANK, _UNKNOWN),
+        wall_left=left <= 1 or ground.any_of((left - 1, left - 2), heights, _SOLID, _UNKNOWN),
+        wall_right=ground.any_of((right + 1, right + 2), heights, _SOLID, _UNKNOWN),
+        ceiling=ground.any_of((left, right), (top - 1, top - 9, top - 17), _SOLID, _UNKNOWN),
+    )
+
+
+class PlatformerReader:
+    """One run of the platformer."""
+
+    def __init__(self) -> None:
+        # What was seen, newest last, with the action that led to it, since player and frieze were last lost.
+        self._past: deque[tuple[Action, Sighting]] = deque(maxlen=HOLD + 1)
+        self._dying: int | None = None  # frames since the first dead picture
+        self._sunk = self._level = 0  # frames in the ground, frames hovering at one height
+        self._travelled = 0
+        self._phase: int | None = None
+
+    def see(self, frame: Pictures, action: Action | None) -> Verdict:
+        """Judge the next frame; `action` led to it."""
+        seen = look(frame, self._travelled, self._phase)
+        self._travelled, self._phase = seen.travelled, seen.phase
+        self._follow_death(seen)
+        hero = seen.hero
+        if hero is None or not hero.playing or seen.phase is None:
+            self._past.clear()
+            self._sunk = self._level = 0
+        else:
+            self._follow_ground(seen)
+            self._past.append((action or Action.NOOP, seen))
+        obeyed = self._key_obeyed()
+        return Verdict(self._cause(seen, obeyed), seen.players, obeyed)
+
+    def _follow_death(self, seen: Sighting) -> None:
+        hero = seen.hero
+        if hero is not None and not hero.dead and hero.y + BODY_HEIGHT <= levels.PIT_FEET:
+            self._dying = None  # further down the living and the dead look alike, cut off as they are
+        elif self._dying is not None:
+            self._dying += 1
+        elif hero is not None and hero.dead:
+            self._dying = 1
+
+    def _follow_ground(self, seen: Sighting) -> None:
+        self._sunk = self._sunk + 1 if seen.inside else 0
+        same_height = bool(self._past) and self._past[-1][1].hero_y == seen.hero_y
+        self._level = self._level + 1 if seen.hovering and same_height else 0
+
+    def _cause(self, seen: Sighting, obeyed: bool | None) -> str | None:
+        if seen.players > 1:
+            return "player twice"
+        if self._dying is not None:
+            return "endless death" if self._dying > LONGEST_DEATH else None
+        if seen.players == 0:
+            return "player missing"
+        if seen.phase is None:
+            return "ground unreadable"
+        if self._sunk > 2:
+            return "in the ground"
+        if self._level >= HOVER:
+            return "hovering"
+        return "key not obeyed" if obeyed is False else None
+
+    def _key_obeyed(self) -> bool | None:
+        """Whether what was held shows in the movement; None where nothing can be said."""
+        verdicts = [self._steering_obeyed(), self._jump_obeyed()]
+        tested = [verdict for verdict in verdicts if verdict is not None]
+        return all(tested) if tested else None
+
+    def _steering_obeyed(self) -> bool | None:
+        if len(self._past) <= HOLD:
+            return None
+        (_, before), *held = self._past
+        steers = {_steer(action) for action, _ in held}
+        if len(steers) > 1:
+            return None
+        steer, sightings = steers.pop(), [before, *(seen for _, seen in held)]
+        moved = sightings[-1].world_x - before.world_x
+        if steer == 0:
+            return abs(sightings[-1].world_x - sightings[-1 - STOPPED].world_x) <= 2
+        if any(seen.wall_right if steer > 0 else seen.wall_left for seen in sightings):
+            return None
+        return moved * steer > 0
+
+    def _jump_obeyed(self) -> bool | None:
+        """Whether three ticks of jump lift a player who has stood for three."""
+        if len(self._past) < 6:
+            return None
+        *_, (_, first), (_, second), (_, stood), (a, _), (b, _), (c, newest) = self._past
+        if not all(Action.JUMP.value in action.buttons for action in (a, b, c)):
+            return None
+        if not stood.standing or stood.ceiling or not first.hero_y == second.hero_y == stood.hero_y:
+            return None
+        return newest.hero_y <= stood.hero_y - 6
+
+
+def _steer(action: Action) -> int:
+    return (Action.RIGHT.value in action.buttons) - (Action.LEFT.value in action.buttons)
