@@ -9,7 +9,7 @@ import pygame
 
 from app.widgets import BACKGROUND
 
-HORIZON = 0.74  # of the window's height
+HORIZON = 0.68  # of the window's height
 STARS = 70
 FLOOR_LINES = 9
 _GLOW = (58, 24, 84)

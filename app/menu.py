@@ -101,8 +101,7 @@ class Menu:
         """Let the chosen world play itself, and have the others made ready meanwhile."""
         if self.shelf.names:
             self._demo.follow(self.shelf.names[self.selected])
-            for name in self.shelf.names:
-                self.shelf.request(name)
+            self.shelf.request_all()
 
     def draw(self) -> None:
         """One picture of the menu, flipped."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pygame
 
-from app.pixel_font import LINE, Colour, fit_text, text_width, wrap_text
+from app.pixel_font import LINE, Colour, fit_text, wrap_text
 from app.widgets import CYAN, DIM, FAINT, GREEN, INK, PINK, RED, YELLOW, draw_text, panel
-from engine.telemetry import TARGET_LINE, Spread, TelemetrySnapshot
+from engine.telemetry import SPARKLINE, TARGET_LINE, Spread, TelemetrySnapshot
 
 WIDTH = 192  # font pixels
 MARGIN = 8
@@ -102,10 +102,13 @@ class Overlay:
         fits = self._surface is not None and self._surface.get_height() == height and self._scale == scale
         return not fits or now - self._drawn >= REFRESH_SECONDS
 
-    def refresh(self, figures: TelemetrySnapshot, facts: PlayFacts, height: int, scale: int, now: float) -> None:
-        """Set the panel anew for a window `height` screen pixels high."""
+    def refresh(
+        self, figures: TelemetrySnapshot, facts: PlayFacts, height: int, scale: int, now: float, over: bool
+    ) -> None:
+        """Set the panel anew for a window `height` screen pixels high; translucent where it lies `over` the picture."""
         self._drawn, self._scale = now, scale
-        surface = panel((self.width(scale), height), 200, edge=scale).copy()
+        surface = panel((self.width(scale), height), 200 if over else 255, edge=scale).copy()
+        surface = surface if over else surface.convert()  # without alpha it is much cheaper to draw
         y = self._draw_speed(surface, figures, facts, MARGIN * scale)
         y = self._draw_spark(surface, figures, facts, y)
         y = self._draw_rows(surface, speed_rows(figures, facts), y)
@@ -141,11 +144,11 @@ class Overlay:
         pygame.draw.rect(surface, (24, 21, 44), area)
         history, budget = figures.compute_history_ms, 1000 / facts.tick_rate
         top = max([*history, 1.0]) * 1.15
-        bars = area.width // scale
-        for number, value in enumerate(history[-bars:]):
+        for number, value in enumerate(history):
             height = max(scale, int(area.height * value / top))
-            x = area.right - (min(len(history), bars) - number) * scale
-            surface.fill(RED if value > budget else CYAN, (x, area.bottom - height, scale, height))
+            behind = len(history) - number  # the newest stands at the right edge
+            left, right = (area.right - area.width * count // SPARKLINE for count in (behind, behind - 1))
+            surface.fill(RED if value > budget else CYAN, (left, area.bottom - height, right - left, height))
         if budget <= top:
             surface.fill(
                 YELLOW, (area.left, area.bottom - int(area.height * budget / top), area.width, max(1, scale // 2))
@@ -176,7 +179,4 @@ class Overlay:
                 y += LINE * scale
         y = self._rule(surface, y)
         draw_text(surface, TARGET_LINE, (left, y), DIM, scale)
-        colour = TARGET_COLOURS[figures.target]
-        beside = text_width(f"{TARGET_LINE}  {figures.target}", scale) <= width
-        place = (left + width, y) if beside else (left, y + LINE * scale)
-        draw_text(surface, figures.target, place, colour, scale, "right" if beside else "left")
+        draw_text(surface, f"— {figures.target}", (left, y + LINE * scale), TARGET_COLOURS[figures.target], scale)

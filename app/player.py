@@ -167,7 +167,7 @@ class Player:
             self.round.picture.draw(target, place)
             self.hud.draw(target, area, scale, self.round.manifest, self.round.keymap)
             if self.overlay_shown:
-                self._draw_overlay(target, self.round, scale, now)
+                self._draw_overlay(target, self.round, area == self.window.rect, now)
         pygame.display.flip()
         self._drawn = now
         self._flips.append(now)
@@ -184,7 +184,8 @@ class Player:
                 return beside, moved
         return whole, place
 
-    def _draw_overlay(self, target: pygame.Surface, current: Round, scale: int, now: float) -> None:
+    def _draw_overlay(self, target: pygame.Surface, current: Round, over: bool, now: float) -> None:
+        scale = self.window.ui_scale
         if self.overlay.due(now, target.get_height(), scale):
             facts = PlayFacts(
                 title=current.manifest.title,
@@ -195,7 +196,7 @@ class Player:
                 window_fps=self.window_fps(now),
                 capped=current.capped,
             )
-            self.overlay.refresh(current.telemetry.snapshot(), facts, target.get_height(), scale, now)
+            self.overlay.refresh(current.telemetry.snapshot(), facts, target.get_height(), scale, now, over)
         self.overlay.draw(target)
 
     def window_fps(self, now: float) -> float | None:
@@ -234,6 +235,8 @@ class Player:
         if options.record is not None and self.first_frame_at is None:
             self._record_to(options.record)
         self.round.loop.start()
+        if options.frames is None:
+            self.shelf.request_all()  # so that Tab finds them ready
 
     def _welcome(self) -> None:
         if self._coming is None or not self._coming.done():

@@ -48,6 +48,11 @@ class Shelf:
             self._sessions[name] = self._builder.submit(build_session, self._checkpoints[name], self._threads)
         return self._sessions[name]
 
+    def request_all(self) -> None:
+        """Have every world's session built in the background, one after the other."""
+        for name in self.names:
+            self.request(name)
+
     def prepare(self, name: str, start: int, rng_seed: int) -> Future[Session]:
         """A world's session, built if need be and reset, all in the background."""
         built = self.request(name)

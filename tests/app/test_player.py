@@ -103,6 +103,8 @@ def test_the_window_does_not_wait_while_the_other_world_is_built(
         released.wait(10)
         return build_session(checkpoint, threads)
 
+    playing.shelf.request("boxes").result(timeout=20)
+    playing.shelf.forget("boxes")
     monkeypatch.setattr("app.shelf.build_session", slowly)
     tap(pygame.K_TAB)
     before = playing.round.newest.index if playing.round else 0
@@ -244,3 +246,11 @@ def test_escape_and_closing_leave(playing: Player, tap: Tap) -> None:
     pygame.event.post(pygame.event.Event(pygame.QUIT))
     playing.poll()
     assert playing.outcome is Outcome.QUIT
+
+
+def test_a_world_of_the_real_exporter_plays(tiny_world: Path, window: Window, settings: Settings) -> None:
+    shelf = Shelf([tiny_world], 1)
+    player = Player(window, shelf, settings, PlayOptions(autoplay="sticky", frames=5))
+    assert player.run(shelf.names[0]) is Outcome.QUIT
+    assert player.problem is None
+    shelf.close()

@@ -1,0 +1,118 @@
+"""Menu, world and back, with a person's keys."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pygame
+import pytest
+
+from app import arcade
+from app.arcade import open_shelf, run_arcade
+from app.menu import Menu
+from app.player import Outcome, Player, PlayOptions
+from app.settings import Settings
+from models.manifest import BadInput
+
+Tap = Callable[..., None]
+
+
+@pytest.fixture
+def bundled(worlds: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The two worlds, as if they shipped."""
+    folders = [worlds / "boxes", worlds / "hills"]
+    monkeypatch.setattr("app.arcade.bundled_worlds", lambda: folders)
+    monkeypatch.setattr("engine.checkpoint.bundled_worlds", lambda: folders)
+    return worlds
+
+
+def test_the_named_world_comes_first_and_replaces_a_bundled_one(bundled: Path, make_world: Callable[..., Path]) -> None:
+    shelf, name = open_shelf(None, 1)
+    assert (shelf.names, name) == (["boxes", "hills"], None)
+    own = make_world("boxes")
+    shelf, name = open_shelf(str(own), 1)
+    assert (shelf.names, name) == (["boxes", "hills"], "boxes")
+    assert shelf.checkpoint("boxes").folder == own
+
+
+def test_menu_world_menu_world_and_out(bundled: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    entered: list[str] = []
+    menus = iter(["hills", "boxes", None])
+    ends = iter([Outcome.MENU, Outcome.MENU])
+
+    def play(self: Player, world: str) -> Outcome:
+        entered.append(world)
+        return next(ends)
+
+    monkeypatch.setattr(Menu, "run", lambda self: next(menus))
+    monkeypatch.setattr(Player, "run", play)
+    run_arcade(settings, PlayOptions(), None, 1, False, pytest.fail)
+    assert entered == ["hills", "boxes"]
+
+
+def test_a_whole_visit_by_keys(bundled: Path, settings: Settings, tap: Tap, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    first_frame = threading.Event()
+    show = Player.show
+
+    def shown(self: Player, frame: object) -> None:
+        show(self, frame)  # type: ignore[arg-type]  # passed on as it came
+        assert self.round is not None
+        if not first_frame.is_set():
+            first_frame.set()
+            seen.append(self.round.name)
+            tap(pygame.K_ESCAPE)  # to the menu, and out of it
+            tap(pygame.K_ESCAPE)
+
+    monkeypatch.setattr(Player, "show", shown)
+    opened = Menu.run
+
+    def run(self: Menu) -> str | None:
+        if not seen:
+            tap(pygame.K_RIGHT)
+            tap(pygame.K_RETURN)
+        else:
+            tap(pygame.K_ESCAPE)
+        return opened(self)
+
+    monkeypatch.setattr(Menu, "run", run)
+    began = time.monotonic()
+    run_arcade(settings, PlayOptions(), None, 1, False, pytest.fail)
+    assert seen == ["hills"]
+    assert time.monotonic() - began < 10
+
+
+def test_a_named_world_whose_graph_is_of_another_shape_is_bad_input(
+    settings: Settings, make_world: Callable[..., Path], reseal: Callable[[Path], None]
+) -> None:
+    folder = make_world("wrong")
+    (folder / "step.onnx").write_bytes((folder / "encoder.onnx").read_bytes())
+    reseal(folder)
+    with pytest.raises(BadInput, match=r"step\.onnx: input tokens"):
+        run_arcade(settings, PlayOptions(), str(folder), 1, False, pytest.fail)
+
+
+def test_a_world_that_breaks_is_told_in_the_menu(
+    settings: Settings, make_world: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_world("brittle", breaks=True)
+    said: list[str] = []
+    monkeypatch.setattr(Menu, "say", lambda self, message: said.append(message))
+    monkeypatch.setattr(Menu, "run", lambda self: None)
+    run_arcade(settings, PlayOptions(), str(folder), 1, False, lambda line: None)
+    (line,) = said
+    assert line.startswith("brittle: ")
+    with pytest.raises(BadInput, match=r"^brittle: "):  # nobody looks at a run that was to end by itself
+        run_arcade(settings, PlayOptions(frames=100), str(folder), 1, False, lambda line: None)
+
+
+def test_options_are_checked_before_a_window_opens(
+    bundled: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arcade, "Window", pytest.fail)
+    for options in (PlayOptions(start=4), PlayOptions(theme="noon"), PlayOptions(autoplay="genius")):
+        with pytest.raises(BadInput):
+            run_arcade(settings, options, "hills", 1, False, pytest.fail)
