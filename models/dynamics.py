@@ -86,7 +86,8 @@ class DynamicsModel(nn.Module):
         cells = config.fold**2
         self.down = nn.Sequential(nn.PixelUnshuffle(config.fold), nn.Conv2d(cells * fine, trunk, 1))
         self.trunk = nn.ModuleList(
-            TrunkBlock(trunk, 64, config.taps if index % config.temporal_every == 0 else 1) for index in range(config.blocks)
+            TrunkBlock(trunk, 64, config.taps if index % config.temporal_every == 0 else 1)
+            for index in range(config.blocks)
         )
         self.up = nn.Sequential(ChannelNorm(trunk), nn.Conv2d(trunk, cells * fine, 1), nn.PixelShuffle(config.fold))
         self.fine = nn.Sequential(*(ResidualBlock(fine) for _ in range(config.fine_blocks)))
@@ -126,15 +127,21 @@ class DynamicsModel(nn.Module):
         return logits.unflatten(0, (batch, -1)), rolled
 
 
+CANDIDATES = 16  # codes that a draw chooses among: the likeliest
+
+
 def sample_tokens(logits: Tensor, noise: Tensor, min_p: float) -> tuple[Tensor, Tensor]:
-    """Draw each token by inverse CDF from one uniform number.
+    """Draw each token by inverse CDF from one uniform number, among the likeliest codes.
 
     logits float [...,K], noise float [...] in [0,1). Codes less likely than `min_p` times the likeliest are dropped (min-p:
-    Nguyen et al. 2024), so what is certain can't flicker. Returns tokens int64 [...] and entropy float [...] in nats.
+    Nguyen et al. 2024), so what is certain can't flicker. Returns tokens int64 [...] and the entropy of the candidates,
+    float [...] in nats.
     """
-    probabilities = logits.softmax(-1)
+    values, codes = logits.topk(min(CANDIDATES, logits.shape[-1]), -1)
+    probabilities = values.softmax(-1)
     entropy = -(probabilities * (probabilities + 1e-9).log()).sum(-1)
-    kept = torch.where(probabilities >= min_p * probabilities.amax(-1, keepdim=True), probabilities, 0.0)
+    kept = torch.where(probabilities >= min_p * probabilities[..., :1], probabilities, 0.0)
     cumulative = kept.cumsum(-1)
-    tokens = (cumulative <= noise.unsqueeze(-1) * cumulative[..., -1:]).sum(-1)
-    return tokens.clamp(max=logits.shape[-1] - 1), entropy
+    place = (cumulative <= noise.unsqueeze(-1) * cumulative[..., -1:]).sum(-1, keepdim=True)
+    place = place.clamp(max=codes.shape[-1] - 1)
+    return codes.gather(-1, place).squeeze(-1), entropy

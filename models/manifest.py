@@ -183,8 +183,11 @@ def read_yaml(path: Path, limit: int = MANIFEST_LIMIT) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise BadInput(f"{path}: file: cannot be read ({reason})") from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise BadInput(f"{path}: document: expected YAML ({str(error).splitlines()[0] if str(error) else 'malformed'})") from error
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError, TypeError) as error:
+        # The last three are what the parser itself raises on odd tags such as `!!int ""`.
+        raise BadInput(
+            f"{path}: document: expected YAML ({str(error).splitlines()[0] if str(error) else 'malformed'})"
+        ) from error
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -1,8 +1,8 @@
 """The tokenizer: one frame to P tokens and back, each frame on its own. Needs torch. Refuses time and actions.
 
-A token describes one patch of the picture and the encoder looks at nothing else, so what stands still keeps its tokens
-whatever moves beside it. The decoder is the larger half and sees the neighbours: where a small codebook has to merge
-patches that look alike, their surroundings tell them apart.
+A token names one patch of the picture and nothing beside it, so what stands still keeps its tokens whatever moves around
+it. The decoder is the larger half and sees the neighbours: where the codebook had to merge patches that look alike, their
+surroundings tell them apart.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.codebook import Codebook
 from models.layers import ChannelNorm, ResidualBlock
-from models.quantizer import FiniteScalarQuantizer
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class TokenizerConfig:
     width: int = 128
     colours: int = 16
     patch: int = 8
-    levels: tuple[int, ...] = (8, 5, 5, 5)
-    encoder_channels: int = 256
-    decoder_channels: int = 96
+    codebook: int = 1024
+    dimensions: int = 96
+    decoder_channels: int = 64
     decoder_blocks: int = 2
 
     @property
@@ -52,26 +52,20 @@ class Tokenizer(nn.Module):
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
         self.config = config
-        self.quantizer = FiniteScalarQuantizer(config.levels)
-        wide, narrow, pixels = config.encoder_channels, config.decoder_channels, config.patch**2
-        self.encoder = nn.Sequential(
-            nn.Linear(pixels * config.channels, wide),
-            nn.GELU(approximate="tanh"),
-            nn.Linear(wide, wide),
-            nn.GELU(approximate="tanh"),
-            nn.Linear(wide, self.quantizer.channels),
-        )
+        narrow, numbers = config.decoder_channels, config.patch**2 * config.channels
+        self.codebook = Codebook(numbers, config.dimensions, config.codebook)
         self.lift = nn.Sequential(
-            nn.Linear(self.quantizer.channels, wide),
-            nn.GELU(approximate="tanh"),
-            nn.Linear(wide, narrow),
+            nn.Linear(config.dimensions, 4 * narrow), nn.GELU(approximate="tanh"), nn.Linear(4 * narrow, narrow)
         )
+        self.own = nn.Parameter(torch.zeros(config.codebook, narrow))
         self.position = nn.Parameter(torch.zeros(1, narrow, *config.grid))
-        self.decoder = nn.Sequential(*(ResidualBlock(narrow) for _ in range(config.decoder_blocks)), ChannelNorm(narrow))
+        self.decoder = nn.Sequential(
+            *(ResidualBlock(narrow) for _ in range(config.decoder_blocks)), ChannelNorm(narrow)
+        )
         self.head = nn.Sequential(
             nn.Linear(narrow, 2 * narrow),
             nn.GELU(approximate="tanh"),
-            nn.Linear(2 * narrow, pixels * config.channels),
+            nn.Linear(2 * narrow, numbers),
         )
 
     @property
@@ -100,17 +94,18 @@ class Tokenizer(nn.Module):
             return (patches.unsqueeze(-1) == classes).float()
         return patches.float() / 127.5 - 1
 
-    def quantize(self, patches: Tensor) -> tuple[Tensor, Tensor]:
-        """Patches uint8 → (quantised values float [B,P,D], tokens int64 [B,P])."""
-        values, tokens = self.quantizer(self.encoder(self.channels(patches).flatten(2)))
-        return values, tokens
-
     def encode(self, frames: Tensor) -> Tensor:
         """Frames uint8 → tokens int64 [B,P]."""
-        return self.quantize(self.patches(frames))[1]
+        tokens: Tensor = self.codebook(self.channels(self.patches(frames)).flatten(2))
+        return tokens
+
+    def lifted(self) -> Tensor:
+        """What each code becomes before its neighbours are looked at: float [K,L]."""
+        table: Tensor = self.lift(self.codebook.codes) + self.own
+        return table
 
     def paint(self, lifted: Tensor) -> Tensor:
-        """What `lift` made of each token, float [B,P,L] → logits [B,P,S,C] of a palette world, else values in [-1,1]."""
+        """Rows of `lifted` for each token, float [B,P,L] → logits [B,P,S,C] of a palette world, else values in [-1,1]."""
         planes = lifted.transpose(1, 2).unflatten(2, self.config.grid) + self.position
         features = self.decoder(planes).flatten(2).transpose(1, 2)
         out: Tensor = self.head(features).unflatten(2, (-1, self.config.channels))
@@ -124,15 +119,24 @@ class Tokenizer(nn.Module):
 
     def decode(self, tokens: Tensor) -> Tensor:
         """Tokens int64 [B,P] → frames uint8."""
-        return self.frames(self.to_patches(self.paint(self.lift(self.quantizer.values(tokens)))))
+        return self.frames(self.to_patches(self.paint(F.embedding(tokens, self.lifted()))))
 
-    def loss(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Frames uint8 → (mean loss: cross-entropy in nats a pixel, or squared plus absolute error; exact share of pixels)."""
+    def loss(self, frames: Tensor, before: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+        """Frames uint8 and the frames a tick before them → (loss: cross-entropy in nats a pixel, or squared plus
+        absolute error; exact share of pixels). Patches that changed in that tick count `weight` times: what moves is a
+        small part of the picture and the whole of the game."""
         patches = self.patches(frames)
-        values, _ = self.quantize(patches)
-        out = self.paint(self.lift(values))
+        changed = (patches != self.patches(before)).flatten(2).any(2)
+        weights = torch.where(changed, weight, 1.0)
+        with torch.no_grad():
+            tokens = self.codebook(self.channels(patches).flatten(2))
+        out = self.paint(F.embedding(tokens, self.lifted()))
         exact = (self.to_patches(out.detach()) == patches).float().mean()
         if self.config.pixels == "palette":
-            return F.cross_entropy(out.flatten(0, 2), patches.flatten().long()), exact
-        target = self.channels(patches)
-        return F.mse_loss(out, target) + 0.1 * F.l1_loss(out, target), exact
+            losses = F.cross_entropy(out.flatten(0, 2), patches.flatten().long(), reduction="none").view(
+                *changed.shape, -1
+            )
+        else:
+            error = out - self.channels(patches)
+            losses = (error.square() + 0.1 * error.abs()).flatten(2)
+        return (losses.mean(2) * weights).sum() / weights.sum(), exact

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 
@@ -34,9 +33,11 @@ def collect(
 ) -> None:
     """Simulate a world and store lossless episodes."""
     from training.data.collect import collect as collect_episodes
+    from training.data.progress import shown
     from training.data.reading_bench import measure_reading
 
-    report = collect_episodes(world, frames, out, split=split, seed=seed)
+    with shown() as progress:
+        report = collect_episodes(world, frames, out, split=split, seed=seed, progress=progress)
     figures: dict[str, Any] = {"collect": asdict(report) | {"bytes_per_frame": report.bytes_per_frame}}
     if measure:
         figures["reading"] = asdict(measure_reading(out, seconds=5.0))
@@ -114,12 +115,15 @@ def main() -> None:
         code = app(standalone_mode=False)
     except BadInput as error:
         code = _fail(str(error))
-    except click.ClickException as error:
-        code = _fail(error.format_message())
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         code = _fail("stopped; what was finished is kept", 130)
     except OSError as error:
         code = _fail(f"{error.filename}: file: {error.strerror}")
+    except Exception as error:
+        # Usage errors: their class has moved between the versions of typer, what they can do has not.
+        if not hasattr(error, "format_message"):
+            raise
+        code = _fail(error.format_message())
     sys.exit(code if isinstance(code, int) else 0)
 
 

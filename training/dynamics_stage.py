@@ -25,7 +25,9 @@ class NextTokens(Objective):
 
     outer = ("embedding", "position", "action_embedding", "head.1")
 
-    def __init__(self, model: DynamicsModel, tokenizer: Tokenizer, preset: DynamicsPreset, device: torch.device) -> None:
+    def __init__(
+        self, model: DynamicsModel, tokenizer: Tokenizer, preset: DynamicsPreset, device: torch.device
+    ) -> None:
         super().__init__()
         self.model = model
         self.frozen = (tokenizer.eval(),)  # in a tuple: not a part that is trained or saved
@@ -85,7 +87,7 @@ def dynamics_config(preset: Preset, tokenizer: Tokenizer, actions: int) -> Dynam
     """The configuration for that tokenizer's tokens and a world of `actions` actions."""
     mine = preset.dynamics
     return DynamicsConfig(
-        codebook=tokenizer.quantizer.codebook_size,
+        codebook=tokenizer.config.codebook,
         actions=actions,
         grid=tokenizer.config.grid,
         fold=mine.fold,

@@ -42,9 +42,7 @@ class DecoderGraph(nn.Module):
         super().__init__()
         self.tokenizer = tokenizer
         with torch.no_grad():
-            # What each code becomes before its neighbours are looked at is a table: K is small.
-            every = torch.arange(tokenizer.quantizer.codebook_size).unsqueeze(0)
-            lifted = tokenizer.lift(tokenizer.quantizer.values(every))[0]
+            lifted = tokenizer.lifted()
         self.lifted = nn.Parameter(lifted, requires_grad=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -104,10 +102,8 @@ def export_graphs(tokenizer: Tokenizer, dynamics: DynamicsModel, min_p: float, f
     check_parity(tokenizer, step, folder, colours)
     used = (*dynamics.parameters(), *step.decoder.tokenizer.head.parameters(), *tokenizer.decoder.parameters())
     parameters = sum(p.numel() for p in used)
-    cost = Cost(
-        operations=count_operations(folder / STEP), bytes=(folder / STEP).stat().st_size, parameters=parameters
-    )
-    return Exported(tokenizer.tokens, tokenizer.quantizer.codebook_size, state, cost)
+    cost = Cost(operations=count_operations(folder / STEP), bytes=(folder / STEP).stat().st_size, parameters=parameters)
+    return Exported(tokenizer.tokens, tokenizer.config.codebook, state, cost)
 
 
 def _export(module: nn.Module, arguments: tuple[Any, ...], inputs: list[str], outputs: list[str], path: Path) -> None:

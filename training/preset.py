@@ -48,13 +48,19 @@ class StagePreset(_Strict):
 
 
 class TokenizerPreset(_Strict):
-    """The tokenizer's shape and its stage."""
+    """The tokenizer's shape and its stage.
+
+    The `codebook` codes are chosen from the patches of `codebook_pictures` pictures; `changed_weight` is how much more a patch
+    counts that changed in the last tick.
+    """
 
     patch: Count = 8
-    levels: tuple[Annotated[int, Field(ge=2)], ...] = (8, 5, 5, 5)
-    encoder_channels: Count = 192
-    decoder_channels: Count = 96
+    codebook: Annotated[int, Field(ge=2)] = 1024
+    codebook_pictures: Count = 8192
+    dimensions: Count = 96
+    decoder_channels: Count = 64
     decoder_blocks: Count = 2
+    changed_weight: Annotated[float, Field(ge=1)] = 10.0
     stage: StagePreset
 
 

@@ -16,6 +16,7 @@ from accelerate import Accelerator
 from models.manifest import Manifest, Provenance
 from training.data.batches import Batch, Windows
 from training.data.collect import collect
+from training.data.progress import shown
 from training.dynamics_stage import load_dynamics, train_dynamics
 from training.preset import Preset
 from training.seal import Networks, seal
@@ -41,14 +42,18 @@ class Run:
     def collect(self) -> None:
         """Simulate the training data that is still missing."""
         data = self.preset.data
-        collect(
-            self.world,
-            data.frames,
-            self.folder / "data",
-            seed=self.preset.seed,
-            num_envs=data.num_envs,
-            episode_ticks=data.episode_ticks,
-        )
+        with shown() as progress:
+            report = collect(
+                self.world,
+                data.frames,
+                self.folder / "data",
+                seed=self.preset.seed,
+                num_envs=data.num_envs,
+                episode_ticks=data.episode_ticks,
+                progress=progress,
+            )
+        if not report.complete:
+            raise KeyboardInterrupt  # collecting ends quietly on an interrupt; a run must not go on with less data
 
     def train_tokenizer(self, accelerator: Accelerator) -> StageReport:
         """Pictures to tokens and back."""

@@ -36,7 +36,9 @@ class Networks:
     min_p: float
 
 
-def seal(networks: Networks, world: type[SimulatedWorld], starts: Starts, provenance: Provenance, folder: Path) -> Manifest:
+def seal(
+    networks: Networks, world: type[SimulatedWorld], starts: Starts, provenance: Provenance, folder: Path
+) -> Manifest:
     """Export, check and seal into `folder`. The folder appears, or is replaced, only when it is whole."""
     making = folder.with_name(f".{folder.name}.making")
     shutil.rmtree(making, ignore_errors=True)

@@ -64,7 +64,8 @@ class Stage:
         self.path = folder / f"{name}.pt"
         self.stable_path = folder / f"{name}.stable.pt"
         self.accelerator = accelerator
-        self.model = objective.model
+        # Convolutions are fastest with the channels innermost, on CPUs as on tensor cores.
+        self.model = objective.model.to(memory_format=torch.channels_last)
         self.average = deepcopy(objective.model).requires_grad_(False).to(accelerator.device)
         inner, outer = split_parameters(objective.model, objective.outer)
         adam = torch.optim.AdamW(outer, lr=preset.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor
@@ -15,21 +17,24 @@ from training.preset import Preset
 from training.stage import Objective, Stage, StageReport, load_state
 
 
+CANDIDATES = 40_000  # most frequent patches that may become codes
+
+
 class Reconstruction(Objective):
     """Cross-entropy of each pixel's palette class (or squared error of its colours)."""
 
-    outer = ("position", "encoder.0", "encoder.4", "lift.0", "head.2")
+    outer = ("position", "own", "head.2")
 
-    def __init__(self, model: Tokenizer, device: torch.device) -> None:
+    def __init__(self, model: Tokenizer, changed_weight: float, device: torch.device) -> None:
         super().__init__()
         self.model = model
+        self.changed_weight = changed_weight
         self.device = device
 
     def forward(self, batch: Batch, generator: torch.Generator, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         assert isinstance(self.model, Tokenizer)
-        # The last frame of each window: windows overlap little, so a batch of windows is a batch of different pictures.
-        frames = torch.from_numpy(batch.frames[:, -1].copy()).to(self.device)
-        loss, exact = self.model.loss(frames)
+        frames = torch.from_numpy(batch.frames).to(self.device)
+        loss, exact = self.model.loss(frames[:, -1], frames[:, -2], self.changed_weight)
         return loss, {"exact_pixels": exact}
 
 
@@ -41,8 +46,8 @@ def tokenizer_config(preset: Preset, shape: tuple[int, ...]) -> TokenizerConfig:
         height=shape[0],
         width=shape[1],
         patch=mine.patch,
-        levels=mine.levels,
-        encoder_channels=mine.encoder_channels,
+        codebook=mine.codebook,
+        dimensions=mine.dimensions,
         decoder_channels=mine.decoder_channels,
         decoder_blocks=mine.decoder_blocks,
     )
@@ -58,11 +63,31 @@ def train_tokenizer(
     """Train, or go on training, the tokenizer of the run in `folder`. Returns its averaged weights."""
     torch.manual_seed(preset.seed)
     model = Tokenizer(tokenizer_config(preset, shape)).to(accelerator.device)
-    objective = Reconstruction(model, accelerator.device)
+    if not (folder / "tokenizer.pt").is_file():
+        fill_codebook(model, feed(0), preset.tokenizer.codebook_pictures)
+    objective = Reconstruction(model, preset.tokenizer.changed_weight, accelerator.device)
     stage = Stage("tokenizer", objective, feed, preset.tokenizer.stage, folder, preset.seed, accelerator)
     report = stage.run()
     assert isinstance(stage.average, Tokenizer)
     return stage.average, report
+
+
+def fill_codebook(model: Tokenizer, batches: Iterator[Batch], pictures: int) -> None:
+    """Count the different patches of the last frames of the first windows, and choose the model's codes among them."""
+    met: Counter[bytes] = Counter()
+    seen = 0
+    while seen < pictures:
+        patches = model.patches(torch.from_numpy(next(batches).frames[:, -1].copy())).flatten(0, 1)
+        kinds, counts = np.unique(patches.flatten(1).numpy(), axis=0, return_counts=True)
+        met.update({kind.tobytes(): int(count) for kind, count in zip(kinds, counts, strict=True)})
+        seen += len(patches) // model.tokens
+    common = met.most_common(CANDIDATES)
+    kinds = np.stack([np.frombuffer(kind, np.uint8) for kind, _ in common])
+    counts = torch.tensor([count for _, count in common])
+    shape = (1, len(kinds), -1) if model.config.pixels == "palette" else (1, len(kinds), model.config.patch**2, 3)
+    numbers = model.channels(torch.from_numpy(kinds).view(shape)).flatten(2)[0]
+    device = model.codebook.codes.device
+    model.codebook.fill(numbers.to(device), counts.to(device))
 
 
 def load_tokenizer(preset: Preset, shape: tuple[int, ...], folder: Path) -> Tokenizer:

@@ -1,0 +1,49 @@
+"""Fixtures that several floors share: a small real checkpoint, made by the real exporter from untrained networks."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before anything imports a numerical library: tests run beside other work and must not fight for cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
+
+
+@pytest.fixture(scope="session")
+def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sealed puzzle world with tiny untrained networks: real graphs, real start frames, no skill."""
+    import torch
+
+    from models.dynamics import DynamicsModel
+    from models.manifest import Provenance
+    from models.tokenizer import Tokenizer
+    from training.dynamics_stage import dynamics_config
+    from training.preset import load_preset
+    from training.run import PICTURE
+    from training.seal import Networks, seal
+    from training.starts import find_starts
+    from training.tokenizer_stage import tokenizer_config
+    from training.worlds.puzzle import PuzzleWorld
+
+    torch.manual_seed(0)
+    preset = load_preset("tiny", "puzzle")
+    tokenizer = Tokenizer(tokenizer_config(preset, PICTURE))
+    dynamics = DynamicsModel(dynamics_config(preset, tokenizer, len(PuzzleWorld.actions)))
+    provenance = Provenance(
+        preset="tiny",
+        device="cpu",
+        seed=0,
+        frames=0,
+        steps={},
+        hours={},
+        world_version=PuzzleWorld.version,
+        created="2026-01-01",
+    )
+    folder = tmp_path_factory.mktemp("worlds") / "tiny"
+    networks = Networks(tokenizer.eval(), dynamics.eval(), min_p=0.1)
+    seal(networks, PuzzleWorld, find_starts("puzzle", 3, 4, "choose", 5), provenance, folder)
+    return folder
