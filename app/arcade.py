@@ -49,7 +49,10 @@ def run_arcade(
             tell(problem)
         window = Window(scale=settings.scale, fullscreen=fullscreen)
         try:
-            _round_trip(window, shelf, settings, options, chosen)
+            player = Player(window, shelf, settings, options)
+            _round_trip(Menu(window, shelf, settings, command_codes(settings.command_keys)), player, chosen)
+            for problem in player.recording_problems:
+                tell(problem)
         finally:
             window.close()
     finally:
@@ -67,10 +70,8 @@ def _check_options(checkpoint: Checkpoint, options: PlayOptions) -> None:
         make_autoplayer(options.autoplay, manifest, 0)
 
 
-def _round_trip(window: Window, shelf: Shelf, settings: Settings, options: PlayOptions, named: str | None) -> None:
-    menu = Menu(window, shelf, settings, command_codes(settings.command_keys))
-    player = Player(window, shelf, settings, options)
-    for problem in shelf.problems:
+def _round_trip(menu: Menu, player: Player, named: str | None) -> None:
+    for problem in menu.shelf.problems:
         menu.say(problem)
     if named is not None:
         menu.select(named)
@@ -79,7 +80,7 @@ def _round_trip(window: Window, shelf: Shelf, settings: Settings, options: PlayO
         if player.run(chosen) is Outcome.QUIT:
             return
         if player.problem is not None:
-            if options.frames is not None or (chosen == named and player.first_frame_at is None):
+            if player.options.frames is not None or (chosen == named and player.first_frame_at is None):
                 raise BadInput(player.problem)  # nobody is there to look at a menu, or nothing was seen yet
             menu.say(player.problem)
         chosen = None

@@ -12,20 +12,21 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
 import pygame
 
 from app.backdrop import surround
+from app.commands import obey
 from app.hud import Hud
-from app.keymap import Command, command_codes
+from app.keymap import command_codes
 from app.overlay import Overlay, PlayFacts
-from app.picture import find_theme, theme_names
-from app.round import Round, make_exchanges, recording_folder
+from app.picture import find_theme
+from app.round import Round, make_exchanges
 from app.settings import Settings
 from app.shelf import Shelf
+from app.widgets import DIM, draw_text
 from app.window import Window, fit_picture
 from engine.autoplay import make_autoplayer
 from engine.frame import Frame
@@ -84,7 +85,8 @@ class Player:
         self.overlay_shown = settings.overlay
         self.first_frame_at: float | None = None
         self._clock = clock
-        self._coming: Future[Session] | None = None
+        self.recording_problems: list[str] = []  # why recordings broke off, one line each
+        self._coming: tuple[str, Future[Session]] | None = None
         self._commands = command_codes(settings.command_keys)
         self._unanswered: float | None = None  # when the oldest key event that no frame has shown yet happened
         self._flips: deque[float] = deque(maxlen=DRAW_RATE)
@@ -122,19 +124,26 @@ class Player:
             if event.type == pygame.QUIT:
                 self.outcome = Outcome.QUIT
             elif event.type == pygame.WINDOWFOCUSLOST:
-                self._release_all()
+                self.release_all()
             elif event.type in (pygame.KEYDOWN, pygame.KEYUP):
                 self._key(event.key, event.type == pygame.KEYDOWN, getattr(event, "pressed_at", self._clock()))
 
     def _key(self, code: int, down: bool, happened: float) -> None:
         if down and code in self._commands:
-            self._obey(self._commands[code])
+            obey(self, self._commands[code])
         elif self.round is not None and not self.options.autoplay:
             keymap, actions = self.round.keymap, self.round.actions
             ours = keymap.press(code) if down else keymap.release(code)
             if ours and keymap.action is not actions.held:
                 actions.put(keymap.action, happened)
                 self._unanswered = self._unanswered or happened
+
+    def release_all(self) -> None:
+        """The window lost the keyboard: releases would be missed."""
+        if self.round is not None:
+            self.round.keymap.release_all()
+            self.round.actions.clear()
+        self._unanswered = None
 
     def _next_frame(self) -> Frame | None:
         """The newest frame if it is time to draw one; else a short wait: keys are polled often but not hotly."""
@@ -168,6 +177,8 @@ class Player:
             self.hud.draw(target, area, scale, self.round.manifest, self.round.keymap)
             if self.overlay_shown:
                 self._draw_overlay(target, self.round, area == self.window.rect, now)
+        elif self._coming is not None:
+            draw_text(target, f"{self._coming[0]} wakes up…", self.window.rect.center, DIM, scale, "center")
         pygame.display.flip()
         self._drawn = now
         self._flips.append(now)
@@ -213,12 +224,17 @@ class Player:
         start = self.options.start if self.options.start is not None else secrets.randbelow(checkpoint.starts)
         rng_seed = self.options.rng_seed if self.options.rng_seed is not None else secrets.randbelow(1 << 31)
         if self.round is not None:
-            self.hud.toast(f"{checkpoint.manifest.title} is coming")
-        self.expect(self.shelf.prepare(world, start, rng_seed))
+            self.hud.toast(f"{world} wakes up…")
+        self.expect(world, self.shelf.prepare(world, start, rng_seed))
 
-    def expect(self, session: Future[Session]) -> None:
-        """Play a session as soon as it is there."""
-        self._coming = session
+    def expect(self, world: str, session: Future[Session]) -> None:
+        """Play a session of `world` as soon as it is there."""
+        self._coming = world, session
+
+    @property
+    def expecting(self) -> bool:
+        """Whether a session is being made ready."""
+        return self._coming is not None
 
     def welcome(self, session: Session) -> None:
         """Play a session that has been reset, in place of the one before."""
@@ -233,19 +249,19 @@ class Player:
         else:
             self.hud.show_keys()
         if options.record is not None and self.first_frame_at is None:
-            self._record_to(options.record)
+            self.start_recording(options.record)
         self.round.loop.start()
         if options.frames is None:
             self.shelf.request_all()  # so that Tab finds them ready
 
     def _welcome(self) -> None:
-        if self._coming is None or not self._coming.done():
+        if self._coming is None or not self._coming[1].done():
             return
-        coming, self._coming = self._coming, None
+        (world, coming), self._coming = self._coming, None
         try:
             self.welcome(coming.result())
         except Exception as error:  # whatever a backend raises is one line for the player
-            self._fail(error)
+            self._fail(world, error)
 
     def _theme(self, manifest: Manifest) -> str | None:
         """The command line's theme, else the settings'. A world that doesn't know it keeps its own first one."""
@@ -261,134 +277,59 @@ class Player:
         if self.round is None:
             return
         if self.round.error is not None:
-            self._fail(self.round.error)
+            self._fail(self.round.name, self.round.error)
         elif self.round.recorder is not None and self.round.recorder.problem is not None:
-            self._stop_recording()
+            self.stop_recording()
 
-    def _fail(self, error: Exception) -> None:
-        name = self.round.name if self.round is not None else None
-        self.error = error
+    def _fail(self, world: str, error: Exception) -> None:
+        """A world broke. The one that is played goes on if it was another; else it's back to the menu."""
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        self.problem = reason if isinstance(error, BadInput) else f"{name or 'world'}: {reason}"
-        if name is not None:
-            self.shelf.forget(name)
-        self.outcome = Outcome.MENU
+        problem = reason if isinstance(error, BadInput) else f"{world}: {reason}"
+        self.shelf.forget(world)
+        if self.round is not None and self.round.name != world:
+            self.hud.toast(problem, seconds=6)
+        else:
+            self.error, self.problem, self.outcome = error, problem, Outcome.MENU
 
     def _end_round(self) -> None:
         if self.round is not None:
-            self._stop_recording()
+            self.stop_recording()
             self.round.end()
             self.shelf.retire(self.round.loop)
         self.round = None
         self._unanswered = None
 
+    def to_menu(self) -> None:
+        """Leave the world for the menu."""
+        self.outcome = Outcome.MENU
+
     def leave(self) -> None:
         """End what is played and wait until a recording is on disk."""
         self._coming = None
         if self.round is not None:
-            self._stop_recording()
+            self.stop_recording()
             self.round.close()
             self.round = None
         for recorder in self._finishing:
             recorder.close()
+            if recorder.problem is not None:
+                self.recording_problems.append(recorder.problem)
         self._finishing.clear()
         self.hud.set_recording(False)
 
-    # Commands
+    # Recording
 
-    def _obey(self, command: Command) -> None:
-        """Carry out a command's key."""
-        if command is Command.MENU:
-            self.outcome = Outcome.MENU
-        elif command is Command.FULLSCREEN:
-            self.window.toggle_fullscreen()
-            self._release_all()
-        elif self.options.playback and command in (Command.RESET, Command.NEXT_WORLD, Command.RECORD):
-            self.hud.toast("not while a recording plays")
-        elif self.round is not None:
-            {
-                Command.PAUSE: self._pause,
-                Command.STEP: self._step,
-                Command.RECORD: self._record,
-                Command.RESET: self._reset,
-                Command.NEXT_WORLD: self._next_world,
-                Command.THEME: self._next_theme,
-                Command.SPEED: self._toggle_speed,
-                Command.OVERLAY: self._toggle_overlay,
-                Command.HELP: self._toggle_help,
-            }[command](self.round)
-            self.draw()
-
-    def _pause(self, current: Round) -> None:
-        self.hud.paused = not self.hud.paused
-        if self.hud.paused:
-            current.loop.pause()
-        else:
-            current.loop.resume()
-
-    def _step(self, current: Round) -> None:
-        self.hud.paused = True
-        current.loop.single_step()
-
-    def _record(self, current: Round) -> None:
-        if current.recorder is not None:
-            self._stop_recording()
-            return
-        folder = recording_folder(self.settings.recordings, current.name, datetime.now())
-        try:
-            self._record_to(folder)
-        except BadInput as error:
-            self.hud.toast(str(error), seconds=6)
-
-    def _record_to(self, folder: Path) -> None:
+    def start_recording(self, folder: Path) -> None:
+        """Record into a new `folder`. Raises BadInput where it can't be made."""
         assert self.round is not None
         self.round.record(folder)
         self.hud.set_recording(True)
         self.hud.toast(f"recording to {folder}")
 
-    def _stop_recording(self) -> None:
+    def stop_recording(self) -> None:
+        """Finish the recording, if there is one; `leave` waits until it is on disk."""
         stopped = self.round.stop_recording() if self.round is not None else None
         if stopped is not None:
             self._finishing.append(stopped)
             self.hud.set_recording(False)
             self.hud.toast(stopped.problem or f"recorded: {stopped.folder}", seconds=5)
-
-    def _reset(self, current: Round) -> None:
-        start, rng_seed = secrets.randbelow(current.session.checkpoint.starts), secrets.randbelow(1 << 31)
-        current.loop.request_reset(start, rng_seed)
-        self.hud.toast(f"start {start}, seed {rng_seed}")
-
-    def _next_world(self, current: Round) -> None:
-        world = self.shelf.after(current.name)
-        if world == current.name:
-            self.hud.toast("this is the only world here")
-        elif self._coming is None:
-            self.enter(world)
-
-    def _next_theme(self, current: Round) -> None:
-        names = theme_names(current.manifest)
-        if len(names) < 2:
-            self.hud.toast("this world has no other colours")
-            return
-        theme = names[(names.index(current.picture.theme or names[0]) + 1) % len(names)]
-        current.picture.set_theme(theme)
-        current.picture.load(current.newest.pixels)
-        self.hud.toast(f"colours: {theme}")
-
-    def _toggle_speed(self, current: Round) -> None:
-        current.capped = not current.capped
-        current.loop.set_capped(current.capped)
-        self.hud.toast(f"{current.manifest.tick_rate} frames a second" if current.capped else "no speed cap")
-
-    def _toggle_overlay(self, current: Round) -> None:
-        self.overlay_shown = not self.overlay_shown
-
-    def _toggle_help(self, current: Round) -> None:
-        self.hud.help = not self.hud.help
-
-    def _release_all(self) -> None:
-        """The window lost the keyboard: releases would be missed."""
-        if self.round is not None:
-            self.round.keymap.release_all()
-            self.round.actions.clear()
-        self._unanswered = None

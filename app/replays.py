@@ -80,7 +80,7 @@ def show_recording(folder: Path, world: str | None, threads: int | None, setting
         backend.warm_up()
         session = RecordedSession(record, checkpoint, backend)
         player = Player(window, shelf, settings, PlayOptions(theme=record.header.palette, playback=True))
-        player.expect(_ready(session))
+        player.expect(record.header.world, _ready(session))
         player.run_until_left()
     finally:
         shelf.close()

@@ -239,6 +239,46 @@ def test_a_backend_that_raises_ends_in_the_menu_with_one_line(
     shelf.close()
 
 
+def test_a_world_that_cannot_be_built_leaves_the_played_one_alone(
+    worlds: Path,
+    window: Window,
+    settings: Settings,
+    make_world: Callable[..., Path],
+    reseal: Callable[[Path], None],
+    tap: Tap,
+    turns: Turns,
+) -> None:
+    broken = make_world("zero")
+    (broken / "step.onnx").write_bytes(b"not a graph")
+    reseal(broken)
+    shelf = Shelf([worlds / "hills", broken], 1)
+    player = Player(window, shelf, settings)
+    player.enter("hills")
+    turns(player, lambda: player.round is not None and player.round.newest.index >= 3)
+    tap(pygame.K_TAB)
+    turns(player, lambda: "step.onnx" in player.hud.message)
+    assert player.round is not None
+    assert player.round.name == "hills"
+    assert player.outcome is None
+    player.leave()
+    shelf.close()
+
+
+def test_a_disk_that_fills_up_ends_the_recording_alone(
+    playing: Player, tap: Tap, turns: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tap(pygame.K_r)
+    turns(playing, lambda: playing.round.recorder is not None)
+    recorder = playing.round.recorder
+    recorder.problem = "folder: recording: stopped (No space left on device)"
+    index = playing.round.newest.index
+    turns(playing, lambda: playing.round.recorder is None)
+    assert "No space left" in playing.hud.message
+    turns(playing, lambda: playing.round.newest.index > index + 3)
+    playing.leave()
+    assert playing.recording_problems == [recorder.problem]
+
+
 def test_escape_and_closing_leave(playing: Player, tap: Tap) -> None:
     tap(pygame.K_ESCAPE)
     playing.poll()

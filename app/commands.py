@@ -1,0 +1,108 @@
+"""What each command's key does to a player. Owns that list; refuses keys (keymap) and drawing (player, hud)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from app.keymap import Command
+from app.picture import theme_names
+from app.round import Round, recording_folder
+from models.manifest import BadInput
+
+if TYPE_CHECKING:
+    from app.player import Player
+
+NOT_IN_PLAYBACK = (Command.RESET, Command.NEXT_WORLD, Command.RECORD)
+LONG_TOAST = 6.0  # seconds, for what went wrong
+
+
+def obey(player: Player, command: Command) -> None:
+    """Carry out a command."""
+    if command is Command.MENU:
+        player.to_menu()
+    elif command is Command.FULLSCREEN:
+        player.window.toggle_fullscreen()
+        player.release_all()
+    elif player.options.playback and command in NOT_IN_PLAYBACK:
+        player.hud.toast("not while a recording plays")
+    elif player.round is not None:
+        _COMMANDS[command](player, player.round)
+        player.draw()
+
+
+def _pause(player: Player, current: Round) -> None:
+    player.hud.paused = not player.hud.paused
+    if player.hud.paused:
+        current.loop.pause()
+    else:
+        current.loop.resume()
+
+
+def _step(player: Player, current: Round) -> None:
+    player.hud.paused = True
+    current.loop.single_step()
+
+
+def _record(player: Player, current: Round) -> None:
+    if current.recorder is not None:
+        player.stop_recording()
+        return
+    try:
+        player.start_recording(recording_folder(player.settings.recordings, current.name, datetime.now()))
+    except BadInput as error:
+        player.hud.toast(str(error), LONG_TOAST)
+
+
+def _reset(player: Player, current: Round) -> None:
+    start, rng_seed = secrets.randbelow(current.session.checkpoint.starts), secrets.randbelow(1 << 31)
+    current.loop.request_reset(start, rng_seed)
+    player.hud.toast(f"start {start}, seed {rng_seed}")
+
+
+def _next_world(player: Player, current: Round) -> None:
+    world = player.shelf.after(current.name)
+    if world == current.name:
+        player.hud.toast("this is the only world here")
+    elif not player.expecting:
+        player.enter(world)
+
+
+def _next_theme(player: Player, current: Round) -> None:
+    names = theme_names(current.manifest)
+    if len(names) < 2:
+        player.hud.toast("this world has no other colours")
+        return
+    theme = names[(names.index(current.picture.theme or names[0]) + 1) % len(names)]
+    current.picture.set_theme(theme)
+    current.picture.load(current.newest.pixels)
+    player.hud.toast(f"colours: {theme}")
+
+
+def _toggle_speed(player: Player, current: Round) -> None:
+    current.capped = not current.capped
+    current.loop.set_capped(current.capped)
+    player.hud.toast(f"{current.manifest.tick_rate} frames a second" if current.capped else "no speed cap")
+
+
+def _toggle_overlay(player: Player, current: Round) -> None:
+    player.overlay_shown = not player.overlay_shown
+
+
+def _toggle_help(player: Player, current: Round) -> None:
+    player.hud.help = not player.hud.help
+
+
+_COMMANDS: Mapping[Command, Callable[[Player, Round], None]] = {
+    Command.PAUSE: _pause,
+    Command.STEP: _step,
+    Command.RECORD: _record,
+    Command.RESET: _reset,
+    Command.NEXT_WORLD: _next_world,
+    Command.THEME: _next_theme,
+    Command.SPEED: _toggle_speed,
+    Command.OVERLAY: _toggle_overlay,
+    Command.HELP: _toggle_help,
+}
