@@ -6,7 +6,8 @@ from enum import StrEnum
 
 
 class Action(StrEnum):
-    """A discrete input for one tick. A world's manifest lists the subset that it knows, in the order its graphs index."""
+    """A discrete input for one tick. A world's manifest lists the subset that it knows, in the order its graphs
+    index."""
 
     NOOP = "noop"
     LEFT = "left"

@@ -1,9 +1,10 @@
-"""Vector quantisation with a codebook of real patches. Owns nearest-code search and how the codes are chosen. Needs torch.
+"""Vector quantisation with a codebook of real patches. Owns nearest-code search and how the codes are chosen. Needs
+torch.
 
 A patch is projected at random to few dimensions, where squared distances are nearly those between the patches
-themselves (Johnson & Lindenstrauss 1984), and named by the nearest code. Codes are projections of patches that occur, so whatever
-is in the codebook is told apart exactly. Vector quantisation: Gray 1984; van den Oord et al., "Neural Discrete Representation
-Learning", 2017.
+themselves (Johnson & Lindenstrauss 1984), and named by the nearest code. Codes are projections of patches that occur,
+so whatever is in the codebook is told apart exactly. Vector quantisation: Gray 1984; van den Oord et al., "Neural
+Discrete Representation Learning", 2017.
 """
 
 from __future__ import annotations

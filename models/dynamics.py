@@ -1,8 +1,8 @@
 """The dynamics model: the tokens of a frame and an action to all tokens of the next frame, in one pass. Needs torch.
 
 A convolutional trunk on a folded token grid, with causal temporal convolutions whose past inputs are the whole state: a
-ring of fixed shape for each of them, so a step costs the same for ever and exports to plain operators. One forward pass over
-a clip (training) and repeated single steps (play) compute the same thing.
+ring of fixed shape for each of them, so a step costs the same for ever and exports to plain operators. One forward
+pass over a clip (training) and repeated single steps (play) compute the same thing.
 
 One-pass prediction of the next frame from true tokens: "block teacher forcing", Dedieu et al., "Improving Transformer
 World Models for Data-Efficient RL", 2025. FiLM: Perez et al. 2018.
@@ -73,7 +73,8 @@ class TrunkBlock(nn.Module):
 
 
 class DynamicsModel(nn.Module):
-    """Shapes: B batch, T time, P = h·w tokens, K codebook. State: one ring a temporal block, zeros before the first frame."""
+    """Shapes: B batch, T time, P = h·w tokens, K codebook. State: one ring a temporal block, zeros before the first
+    frame."""
 
     def __init__(self, config: DynamicsConfig) -> None:
         super().__init__()
@@ -105,7 +106,8 @@ class DynamicsModel(nn.Module):
         return [torch.zeros(shape, device=device) for shape in self.state_shapes(batch)]
 
     def forward(self, tokens: Tensor, actions: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """tokens int64 [B,T,P] and the actions int64 [B,T] taken at them → logits float [B,T,P,K] of the frames after, state."""
+        """tokens int64 [B,T,P] and the actions int64 [B,T] taken at them → logits float [B,T,P,K] of the frames
+        after, state."""
         batch = tokens.shape[0]
         flat = tokens.flatten(0, 1)
         x = self.embedding(flat).transpose(1, 2).unflatten(2, self.config.grid)
@@ -133,9 +135,9 @@ CANDIDATES = 16  # codes that a draw chooses among: the likeliest
 def sample_tokens(logits: Tensor, noise: Tensor, min_p: float) -> tuple[Tensor, Tensor]:
     """Draw each token by inverse CDF from one uniform number, among the likeliest codes.
 
-    logits float [...,K], noise float [...] in [0,1). Codes less likely than `min_p` times the likeliest are dropped (min-p:
-    Nguyen et al. 2024), so what is certain can't flicker. Returns tokens int64 [...] and the entropy of the candidates,
-    float [...] in nats.
+    logits float [...,K], noise float [...] in [0,1). Codes less likely than `min_p` times the likeliest are dropped
+    (min-p: Nguyen et al. 2024), so what is certain can't flicker. Returns tokens int64 [...] and the entropy of the
+    candidates, float [...] in nats.
     """
     values, codes = logits.topk(min(CANDIDATES, logits.shape[-1]), -1)
     probabilities = values.softmax(-1)

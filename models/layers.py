@@ -1,4 +1,5 @@
-"""Layers that both networks are built of. Owns normalisation and the residual block; refuses any notion of time or tokens."""
+"""Layers that both networks are built of. Owns normalisation and the residual block; refuses any notion of time or
+tokens."""
 
 from __future__ import annotations
 

@@ -99,7 +99,8 @@ class Provenance(_Strict):
 
 
 class Manifest(_Strict):
-    """`manifest.yaml`. Field meanings are in the design of the checkpoint folder; shapes use H, W in pixels, P tokens, K codes."""
+    """`manifest.yaml`. Field meanings are in the design of the checkpoint folder; shapes use H, W in pixels, P
+    tokens, K codes."""
 
     schema_version: Literal[1] = 1
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]

@@ -1,8 +1,8 @@
 """The tokenizer: one frame to P tokens and back, each frame on its own. Needs torch. Refuses time and actions.
 
-A token names one patch of the picture and nothing beside it, so what stands still keeps its tokens whatever moves around
-it. The decoder is the larger half and sees the neighbours: where the codebook had to merge patches that look alike, their
-surroundings tell them apart.
+A token names one patch of the picture and nothing beside it, so what stands still keeps its tokens whatever moves
+around it. The decoder is the larger half and sees the neighbours: where the codebook had to merge patches that look
+alike, their surroundings tell them apart.
 """
 
 from __future__ import annotations
@@ -78,14 +78,16 @@ class Tokenizer(nn.Module):
         height, width = self.config.grid
         size = self.config.patch
         cut = frames.unflatten(1, (height, size)).unflatten(3, (width, size)).transpose(2, 3)
-        return cut.flatten(3, 4).flatten(1, 2)
+        joined: Tensor = cut.flatten(3, 4).flatten(1, 2)
+        return joined
 
     def frames(self, patches: Tensor) -> Tensor:
         """The inverse of `patches`."""
         height, width = self.config.grid
         size = self.config.patch
         cut = patches.unflatten(1, (height, width)).unflatten(3, (size, size)).transpose(2, 3)
-        return cut.flatten(3, 4).flatten(1, 2)
+        joined: Tensor = cut.flatten(3, 4).flatten(1, 2)
+        return joined
 
     def channels(self, patches: Tensor) -> Tensor:
         """Patches uint8 → float [B,P,S,C]: one-hot classes of a palette world, values in [-1,1] of an rgb one."""
@@ -105,7 +107,8 @@ class Tokenizer(nn.Module):
         return table
 
     def paint(self, lifted: Tensor) -> Tensor:
-        """Rows of `lifted` for each token, float [B,P,L] → logits [B,P,S,C] of a palette world, else values in [-1,1]."""
+        """Rows of `lifted` for each token, float [B,P,L] → logits [B,P,S,C] of a palette world, else values in
+        [-1,1]."""
         planes = lifted.transpose(1, 2).unflatten(2, self.config.grid) + self.position
         features = self.decoder(planes).flatten(2).transpose(1, 2)
         out: Tensor = self.head(features).unflatten(2, (-1, self.config.channels))

@@ -1,1 +1,2 @@
-"""Training: simulated worlds, data, the training stages, evaluation and export. The only floor beside models' heavy half that knows torch."""
+"""Training: simulated worlds, data, the training stages, evaluation and export. The only floor beside models' heavy
+half that knows torch."""

@@ -1,4 +1,5 @@
-"""The dynamics model's stage: learn the next frame's tokens from data. Owns the objective and how contexts are corrupted."""
+"""The dynamics model's stage: learn the next frame's tokens from data. Owns the objective and how contexts are
+corrupted."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ CERTAIN = 1.0  # nats; where the model is less certain than this, its own draw m
 
 
 class NextTokens(Objective):
-    """Cross-entropy of the next frame's tokens, from contexts like those that the model will meet in its own rollouts."""
+    """Cross-entropy of the next frame's tokens, from contexts like those that the model will meet in its own
+    rollouts."""
 
     outer = ("embedding", "position", "action_embedding", "head.1")
 
@@ -66,8 +68,8 @@ class NextTokens(Objective):
 
     @torch.no_grad()
     def _own_predictions(self, true: Tensor, actions: Tensor, generator: torch.Generator) -> Tensor:
-        """Replace frames of half of the clips by what the model would have drawn from the frames before: one rollout step, for
-        all frames in one pass (a cheap form of self-forcing: Huang et al. 2025)."""
+        """Replace frames of half of the clips by what the model would have drawn from the frames before: one rollout
+        step, for all frames in one pass (a cheap form of self-forcing: Huang et al. 2025)."""
         assert isinstance(self.model, DynamicsModel)
         chosen = torch.rand(len(true), generator=generator) < 0.5
         if not chosen.any():

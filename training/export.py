@@ -1,4 +1,5 @@
-"""Export: networks to ONNX graphs, checked against torch before anything is sealed. Owns the graphs; refuses the manifest (seal.py)."""
+"""Export: networks to ONNX graphs, checked against torch before anything is sealed. Owns the graphs; refuses the
+manifest (seal.py)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Muon: momentum whose update is orthogonalised, for the matrices and kernels inside a network.
 
-Owns one optimizer. Refuses embeddings, output heads, gains and biases: those stay with AdamW. Source: Jordan et al., "Muon: An optimizer for
-hidden layers in neural networks", 2024. (torch.optim.Muon takes matrices only; most of our weights are kernels.)
+Owns one optimizer. Refuses embeddings, output heads, gains and biases: those stay with AdamW. Source: Jordan et al.,
+"Muon: An optimizer for hidden layers in neural networks", 2024. (torch.optim.Muon takes matrices only; most of our
+weights are kernels.)
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic Newton–Schulz iter
 def orthogonalise(matrix: Tensor, iterations: int = 5) -> Tensor:
     """float [M,N] → the nearest matrix (roughly) with all singular values about 1."""
     a, b, c = _COEFFICIENTS
-    x = matrix / (matrix.norm() + 1e-7)
+    x: Tensor = matrix / (matrix.norm() + 1e-7)
     tall = x.shape[0] > x.shape[1]
     if tall:
         x = x.T
@@ -39,15 +40,15 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self._update(parameter, group)
+                    self._update(parameter, parameter.grad, group)
 
-    def _update(self, parameter: Tensor, group: dict[str, Any]) -> None:
+    def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]
         if not state:
             state["momentum"] = torch.zeros_like(parameter)
         buffer: Tensor = state["momentum"]
-        buffer.lerp_(parameter.grad, 1 - group["momentum"])
-        update = parameter.grad.lerp(buffer, group["momentum"])  # Nesterov
+        buffer.lerp_(gradient, 1 - group["momentum"])
+        update = gradient.lerp(buffer, group["momentum"])  # Nesterov
         matrix = orthogonalise(update.flatten(1))
         scale = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
@@ -55,7 +56,8 @@ class Muon(torch.optim.Optimizer):
 
 
 def split_parameters(module: nn.Module, outside: tuple[str, ...]) -> tuple[list[Tensor], list[Tensor]]:
-    """(for Muon, for AdamW). Whatever has a name that begins with one of `outside` goes to AdamW, as do gains and biases."""
+    """(for Muon, for AdamW). Whatever has a name that begins with one of `outside` goes to AdamW, as do gains and
+    biases."""
     inner: list[Tensor] = []
     outer: list[Tensor] = []
     for name, parameter in module.named_parameters():

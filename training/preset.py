@@ -1,4 +1,5 @@
-"""Presets: every figure that a pipeline run needs, in YAML. Owns their schema; refuses defaults that depend on the machine."""
+"""Presets: every figure that a pipeline run needs, in YAML. Owns their schema; refuses defaults that depend on the
+machine."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ class DataPreset(_Strict):
 class StagePreset(_Strict):
     """One training stage. It ends after `steps`, or `minutes` if given, whichever comes first.
 
-    `batch` windows of `window` ticks a step; learning rates are those of AdamW and of Muon; `ema` is the decay of the averaged weights.
+    `batch` windows of `window` ticks a step; learning rates are those of AdamW and of Muon; `ema` is the decay of the
+    averaged weights.
     """
 
     steps: Count
@@ -50,8 +52,8 @@ class StagePreset(_Strict):
 class TokenizerPreset(_Strict):
     """The tokenizer's shape and its stage.
 
-    The `codebook` codes are chosen from the patches of `codebook_pictures` pictures; `changed_weight` is how much more a patch
-    counts that changed in the last tick.
+    The `codebook` codes are chosen from the patches of `codebook_pictures` pictures; `changed_weight` is how much
+    more a patch counts that changed in the last tick.
     """
 
     patch: Count = 8
@@ -67,8 +69,9 @@ class TokenizerPreset(_Strict):
 class DynamicsPreset(_Strict):
     """The dynamics model's shape and its stage.
 
-    `corruption` is the largest share of context tokens that are replaced at random; after `own_after` of the budget, context frames are
-    also replaced by the model's own predictions. `changed_weight` is how much more a changed token counts at the start.
+    `corruption` is the largest share of context tokens that are replaced at random; after `own_after` of the budget,
+    context frames are also replaced by the model's own predictions. `changed_weight` is how much more a changed token
+    counts at the start.
     """
 
     fold: Count = 2

@@ -1,4 +1,5 @@
-"""Progress of long work: a live bar on a terminal, plain lines elsewhere. Owns the display; refuses to measure anything."""
+"""Progress of long work: a live bar on a terminal, plain lines elsewhere. Owns the display; refuses to measure
+anything."""
 
 from __future__ import annotations
 

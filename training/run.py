@@ -1,7 +1,7 @@
 """A whole run, from nothing to a checkpoint folder that can be played. Read it as the list of what happens.
 
-Owns the order of the stages and the run folder's layout: data/, tokenizer.pt, dynamics.pt, curves/, world/. Every part goes
-on from where an earlier, stopped run left it. Refuses figures: they are the preset's.
+Owns the order of the stages and the run folder's layout: data/, tokenizer.pt, dynamics.pt, curves/, world/. Every
+part goes on from where an earlier, stopped run left it. Refuses figures: they are the preset's.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """How the learning rate goes: warm-up, stable, decay. Owns the curve; refuses to count steps or look at clocks.
 
-Source: Hu et al., "MiniCPM", 2024. The stable part has no end in sight, so a stage that ended can go on from its last stable state.
+Source: Hu et al., "MiniCPM", 2024. The stable part has no end in sight, so a stage that ended can go on from its last
+stable state.
 """
 
 from __future__ import annotations

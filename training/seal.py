@@ -75,7 +75,8 @@ def seal(
 
 @torch.no_grad()
 def pack_starts(tokenizer: Tokenizer, starts: Starts) -> bytes:
-    """The npz of the start frames: tokens [S,C,P], actions [S,C-1], pixels [S,H,W] as the decoder shows the last frame."""
+    """The npz of the start frames: tokens [S,C,P], actions [S,C-1], pixels [S,H,W] as the decoder shows the last
+    frame."""
     tokens = torch.stack([tokenizer.encode(torch.from_numpy(clip)) for clip in starts.frames])
     pixels = torch.cat([tokenizer.decode(clip[-1:]) for clip in tokens])
     buffer = io.BytesIO()

@@ -1,7 +1,7 @@
 """One training stage: the loop that both networks are trained with.
 
-Owns budget, optimizers, averaged weights, curves, and a checkpoint from which a killed stage goes on exactly. Refuses to know
-what is trained: an Objective turns a batch into a loss.
+Owns budget, optimizers, averaged weights, curves, and a checkpoint from which a killed stage goes on exactly. Refuses
+to know what is trained: an Objective turns a batch into a loss.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter  # type: ignore[attr-defined]  # re-exported without being named so
+from torch.utils.tensorboard import SummaryWriter
 
 from models.manifest import BadInput
 from training.data.batches import Batch
@@ -65,7 +65,7 @@ class Stage:
         self.stable_path = folder / f"{name}.stable.pt"
         self.accelerator = accelerator
         # Convolutions are fastest with the channels innermost, on CPUs as on tensor cores.
-        self.model = objective.model.to(memory_format=torch.channels_last)
+        self.model = objective.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stub
         self.average = deepcopy(objective.model).requires_grad_(False).to(accelerator.device)
         inner, outer = split_parameters(objective.model, objective.outer)
         adam = torch.optim.AdamW(outer, lr=preset.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
@@ -86,7 +86,8 @@ class Stage:
         return min(1.0, spent)
 
     def run(self) -> StageReport:
-        """Train to the end of the budget, going on from the checkpoint if there is one. Leaves the averaged weights in `average`."""
+        """Train to the end of the budget, going on from the checkpoint if there is one. Leaves the averaged weights
+        in `average`."""
         self._resume()
         writer = SummaryWriter(str(self.path.parent / "curves" / self.name))
         try:

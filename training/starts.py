@@ -1,4 +1,5 @@
-"""Start frames: the moments from which players begin. Owns how they are found in a simulated world; refuses training seeds."""
+"""Start frames: the moments from which players begin. Owns how they are found in a simulated world; refuses training
+seeds."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def find_starts(world_name: str, count: int, context: int, split: str, seed: int
     policy = make_policy("noisy_expert", rng)
     frame, _ = world.reset(seed=seed)
     wanted = rng.integers(context, WANDER_TICKS, count)
-    frames, actions = [frame], []
+    frames: list[npt.NDArray[np.uint8]] = [frame]
+    actions: list[npt.NDArray[np.int64]] = []
     calm_for = np.zeros(count, np.int64)
     found: dict[int, tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]] = {}
     for tick in range(20 * WANDER_TICKS):

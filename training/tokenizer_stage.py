@@ -16,7 +16,6 @@ from training.data.batches import Batch
 from training.preset import Preset
 from training.stage import Objective, Stage, StageReport, load_state
 
-
 CANDIDATES = 40_000  # most frequent patches that may become codes
 
 
@@ -83,11 +82,11 @@ def fill_codebook(model: Tokenizer, batches: Iterator[Batch], pictures: int) -> 
         seen += len(patches) // model.tokens
     common = met.most_common(CANDIDATES)
     kinds = np.stack([np.frombuffer(kind, np.uint8) for kind, _ in common])
-    counts = torch.tensor([count for _, count in common])
+    times = torch.tensor([count for _, count in common])
     shape = (1, len(kinds), -1) if model.config.pixels == "palette" else (1, len(kinds), model.config.patch**2, 3)
     numbers = model.channels(torch.from_numpy(kinds).view(shape)).flatten(2)[0]
     device = model.codebook.codes.device
-    model.codebook.fill(numbers.to(device), counts.to(device))
+    model.codebook.fill(numbers.to(device), times.to(device))
 
 
 def load_tokenizer(preset: Preset, shape: tuple[int, ...], folder: Path) -> Tokenizer:

@@ -1,4 +1,5 @@
-"""What every simulated world shares. Owns seeding, the split of level seeds and the vector interface; refuses any game's rules."""
+"""What every simulated world shares. Owns seeding, the split of level seeds and the vector interface; refuses any
+game's rules."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ COLOURS = 16
 
 # Level seeds by purpose: never evaluate on a seed that a model was trained on or chosen with.
 SPLITS: dict[str, range] = {
-    "train": range(0, 1_000_000),
+    "train": range(1_000_000),
     "choose": range(1_000_000, 2_000_000),
     "report": range(2_000_000, 3_000_000),
 }
@@ -72,7 +73,8 @@ class SimulatedWorld(VectorEnv[Frames, npt.NDArray[np.int64], Any]):
     def reset(
         self, *, seed: int | list[int] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Frames, dict[str, Any]]:
-        """Start every copy anew. `seed`: one int (copy i gets seed + i) or one a copy; None is 0, so that runs repeat."""
+        """Start every copy anew. `seed`: one int (copy i gets seed + i) or one a copy; None is 0, so that runs
+        repeat."""
         if isinstance(seed, list):
             seeds = np.asarray(seed, np.int64)
         else:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from models.actions import Action
 from training.evaluate.readers.base import Verdict
-from training.evaluate.readers.sprites import PAD, Found, Pictures, Sprites, apart, box_counts, padded
+from training.evaluate.readers.sprites import PAD, Found, Pictures, Sprites, apart, box_counts, count, padded
 from training.worlds import platformer_art as art
 from training.worlds import platformer_levels as levels
 from training.worlds.platformer_levels import BODY_HEIGHT, BODY_WIDTH, SOLID
@@ -40,14 +40,15 @@ _MEANS[levels.PLANK] = _PLANK
 
 
 def _tiles_on_sky() -> Pictures:
-    """Every tile kind in every row, uint8 [16,kinds,8,8]."""
+    """Every tile kind in every row, uint8 [16,kinds,64]."""
     tiles = art.tile_set()
     sky = art.SKY.reshape(levels.ROWS, 1, art.TILE, 1)
-    return np.where(tiles[None] == art.CLEAR, sky, tiles[None]).astype(np.uint8)
+    drawn = np.where(tiles[None] == art.CLEAR, sky, tiles[None]).astype(np.uint8)
+    return drawn.reshape(levels.ROWS, len(tiles), -1)
 
 
 _TILES = _tiles_on_sky()
-_RUNES = np.stack(art.RUNES)
+_RUNES = np.stack(art.RUNES).reshape(len(art.RUNES), -1)
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ def find_heroes(frame: Pictures) -> list[Found]:
 def camera_phase(frame: Pictures) -> int | None:
     """The camera's position within a tile, from the frieze of runes; None where it can't be read."""
     frieze = frame[-art.TILE :]
-    windows = np.lib.stride_tricks.sliding_window_view(frieze, art.TILE, axis=1)  # [8,W-7,8]
-    wrong = np.count_nonzero(windows.transpose(1, 0, 2)[:, None] != _RUNES, axis=(2, 3)).min(1)
+    windows = np.lib.stride_tricks.sliding_window_view(frieze, art.TILE, axis=1).transpose(1, 0, 2)
+    wrong = count(windows.reshape(len(windows), 1, -1) != _RUNES).min(1)
     usual = [float(wrong[-phase % art.TILE :: art.TILE].mean()) for phase in range(art.TILE)]
     best = int(np.argmin(usual))
     return best if usual[best] <= TILE_WRONG * art.TILE**2 else None
@@ -126,9 +127,12 @@ class _Ground:
 
     def __init__(self, frame: Pictures, phase: int, covered: npt.NDArray[np.bool_]) -> None:
         self._phase = phase
-        wide = ((0, 0), (phase, art.TILE))  # so that tiles begin at multiples of 8 and the last one is whole
-        self._frame = np.pad(frame, wide)
-        self._seen = np.pad(~covered, wide)
+        # Moved so that tiles begin at multiples of 8 and the last one is whole.
+        height, width = frame.shape
+        self._frame = np.zeros((height, width + 2 * art.TILE), np.uint8)
+        self._frame[:, phase : phase + width] = frame
+        self._seen = np.zeros(self._frame.shape, np.bool_)
+        self._seen[:, phase : phase + width] = ~covered
         self._read: dict[tuple[int, int], int] = {}
 
     def at(self, x: int, y: int) -> int:
@@ -144,11 +148,11 @@ class _Ground:
 
     def _tile(self, row: int, column: int) -> int:
         place = np.s_[row * art.TILE : (row + 1) * art.TILE, column * art.TILE : (column + 1) * art.TILE]
-        seen = self._seen[place]
-        visible = int(seen.sum())
+        seen = self._seen[place].reshape(-1)
+        visible = int(count(seen))
         if visible < LEAST_SEEN:
             return _UNKNOWN
-        wrong = ((_TILES[row] != self._frame[place]) & seen).sum((1, 2))
+        wrong = count((_TILES[row] != self._frame[place].reshape(-1)) & seen)
         best = int(wrong.argmin())
         return int(_MEANS[best]) if wrong[best] <= TILE_WRONG * visible else _UNKNOWN
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from models.actions import Action
 from training.evaluate.readers.base import Verdict
-from training.evaluate.readers.sprites import PAD, Found, Pictures, Sprites, apart, box_counts, padded
+from training.evaluate.readers.sprites import PAD, Found, Pictures, Sprites, apart, box_counts, count, padded
 from training.worlds import puzzle_art as art
 from training.worlds.puzzle import CELEBRATE_TICKS, MOVE_TICKS, WIPE_TICKS
 from training.worlds.puzzle_levels import (
@@ -41,6 +42,7 @@ STRAY_GOLD = 1  # cells that may look golden, or like a glyph, without a level c
 LONGEST_CHANGE = CELEBRATE_TICKS + WIPE_TICKS + 12  # frames
 UNKNOWN = -1
 
+_Pixel = TypeVar("_Pixel", bound=np.generic)
 _STEP_PIXELS = art.CELL // MOVE_TICKS
 _HAT, _FACE, _HAIR = 13, 12, 10
 _PLAYERS = Sprites(art.SPRITES[: art.CRATE_SPRITE], art.CLEAR, least_visible=90)
@@ -128,15 +130,15 @@ def look(frame: Pictures) -> Sighting:
     crates = _pushed_crates(frame, players)
     seen = ~(_PLAYERS.cover(frame.shape, players) | _CRATE.cover(frame.shape, crates))
     cells, visible = _cells_of(frame), _cells_of(seen)
-    count = visible.sum(1)
-    wrong = np.count_nonzero((cells[:, None] != _TILES) & visible[:, None], axis=-1)
+    shown = count(visible)
+    wrong = count((cells[:, None] != _TILES) & visible[:, None])
     nearest = wrong.argmin(1)
-    hidden = count < LEAST_SEEN
-    good = ~hidden & (wrong[np.arange(CELLS), nearest] <= TILE_WRONG * count)
+    hidden = shown < LEAST_SEEN
+    good = ~hidden & (wrong[np.arange(CELLS), nearest] <= TILE_WRONG * shown)
     return Sighting(tuple(players), np.where(good, nearest, UNKNOWN), int(hidden.sum()), len(crates))
 
 
-def _cells_of(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def _cells_of(picture: npt.NDArray[_Pixel]) -> npt.NDArray[_Pixel]:
     """[128,128] cell by cell: [64,256]."""
     return picture.reshape(SIDE, art.CELL, SIDE, art.CELL).transpose(0, 2, 1, 3).reshape(CELLS, -1)
 

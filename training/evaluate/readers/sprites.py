@@ -44,8 +44,8 @@ class Sprites:
         windows = np.lib.stride_tricks.sliding_window_view(padded, (self.height, self.width))
         patches = windows[places[:, 1] + PAD, places[:, 0] + PAD].reshape(len(places), 1, -1)
         # What isn't drawn equals nothing, so that one comparison counts the right pixels.
-        right = np.count_nonzero(patches == self._flat, axis=-1)
-        hidden = np.count_nonzero((patches == OUTSIDE) & self._flat_drawn, axis=-1) if _at_edge(places) else 0
+        right = count(patches == self._flat)
+        hidden = count((patches == OUTSIDE) & self._flat_drawn) if _at_edge(places) else 0
         visible = np.maximum(self._drawn_pixels - hidden, 1)
         share = np.where(visible >= self._least_visible, 1 - right / visible, 2.0)
         best = share.argmin(1)
@@ -62,6 +62,12 @@ class Sprites:
             y, x = match.y + PAD, match.x + PAD
             covered[y : y + self.height, x : x + self.width] |= self.drawn[match.look]
         return covered[PAD:-PAD, PAD:-PAD]
+
+
+def count(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:
+    """How many are set along the last axis, which is short: a small sum is several times as fast as a wide one."""
+    counts: npt.NDArray[np.uint16] = flags.sum(-1, dtype=np.uint16)
+    return counts
 
 
 def _at_edge(places: Ints) -> bool:

@@ -1,0 +1,81 @@
+"""The commands as a user meets them: a whole tiny run, and one line for each kind of bad input."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.backends.onnx import OnnxBackend
+from engine.checkpoint import load_checkpoint
+from engine.session import Session
+from models.actions import Action
+from training.cli import main
+
+
+def _call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["dreamcade-train", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+def test_a_tiny_run_makes_a_world_that_plays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    run, out = tmp_path / "run", tmp_path / "world"
+    arguments = ("run", "--world", "puzzle", "--preset", "tiny", "--run", str(run), "--out", str(out))
+    assert _call(monkeypatch, *arguments) == 0
+    checkpoint = load_checkpoint(out)
+    assert checkpoint.manifest.provenance.steps == {"tokenizer": 60, "dynamics": 40}
+    session = Session(checkpoint, OnnxBackend(checkpoint, threads=1))
+    session.reset(0, rng_seed=1)
+    frame = session.step(Action.RIGHT)
+    assert frame.pixels.shape == (128, 128)
+    # Everything is there: a second call only exports again, and makes the same world.
+    assert _call(monkeypatch, *arguments) == 0
+    assert load_checkpoint(out).manifest.digest == checkpoint.manifest.digest
+
+
+def test_collect_writes_its_figures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    arguments = ("collect", "--world", "puzzle", "--frames", "600", "--out", str(tmp_path / "data"))
+    assert _call(monkeypatch, *arguments, "--json", str(figures)) == 0
+    assert json.loads(figures.read_text())["collect"]["frames"] >= 600
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (("collect", "--world", "chess", "--frames", "10", "--out", "x"), "chess"),
+        (("collect", "--world", "puzzle", "--frames", "-1", "--out", "x"), "--frames"),
+        (("tokenizer", "--world", "puzzle", "--run", "x", "--preset", "huge"), "huge"),
+        (("export", "--world", "puzzle", "--run", "nowhere", "--out", "x"), "tokenizer.pt"),
+        (("tokenizer", "--world", "puzzle", "--run", "nowhere"), "nowhere"),
+        (("frobnicate",), "frobnicate"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    arguments: tuple[str, ...],
+    names: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _call(monkeypatch, *arguments) == 2
+    line = capsys.readouterr().err.strip()
+    assert "\n" not in line
+    assert names in line
+
+
+def test_a_preset_file_with_a_wrong_field_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    preset = tmp_path / "mine.yaml"
+    preset.write_text("seed: 0\ndata: {frames: many}\n")
+    assert _call(monkeypatch, "tokenizer", "--world", "puzzle", "--run", "x", "--preset", str(preset)) == 2
+    line = capsys.readouterr().err
+    assert "mine.yaml" in line
+    assert "frames" in line

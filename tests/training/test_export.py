@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+
+from models.dynamics import DynamicsConfig, DynamicsModel
+from models.manifest import BadInput
+from models.tokenizer import Tokenizer, TokenizerConfig
+from training.export import DECODER, ENCODER, STEP, StepGraph, check_parity, count_operations, export_graphs
+
+SMALL = {"height": 32, "width": 32, "codebook": 40, "dimensions": 16, "decoder_channels": 8, "decoder_blocks": 1}
+
+
+def _networks(pixels: str) -> tuple[Tokenizer, DynamicsModel]:
+    torch.manual_seed(0)
+    tokenizer = Tokenizer(TokenizerConfig(pixels=pixels, **SMALL))  # type: ignore[arg-type]
+    dynamics = DynamicsModel(DynamicsConfig(40, 3, grid=(4, 4), token_channels=8, trunk_channels=8, blocks=2))
+    for parameter in (*tokenizer.parameters(), *dynamics.parameters()):  # also those that begin at zero
+        torch.nn.init.normal_(parameter, std=0.2)
+    return tokenizer, dynamics
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The graphs of a small rgb world."""
+    folder = tmp_path_factory.mktemp("graphs")
+    export_graphs(*_networks("rgb"), 0.1, folder)
+    return folder
+
+
+def test_an_rgb_world_exports_and_steps_in_its_own_shapes(exported: Path) -> None:
+    graph = ort.InferenceSession(str(exported / STEP))
+    shapes = {entry.name: entry.shape for entry in (*graph.get_inputs(), *graph.get_outputs())}
+    assert shapes["tokens"] == shapes["noise"] == shapes["next_tokens"] == [1, 16]
+    assert shapes["picture"] == [1, 32, 32, 3]
+    assert shapes["ring_0"] == shapes["next_ring_0"] == [1, 2, 8, 2, 2]
+    picture = np.zeros((1, 32, 32, 3), np.uint8)
+    tokens = ort.InferenceSession(str(exported / ENCODER)).run(None, {"picture": picture})[0]
+    again = ort.InferenceSession(str(exported / DECODER)).run(None, {"tokens": tokens})[0]
+    assert again.shape == picture.shape
+    assert again.dtype == np.uint8
+
+
+def test_parity_refuses_graphs_of_other_weights(exported: Path) -> None:
+    tokenizer, dynamics = _networks("rgb")
+    check_parity(tokenizer, StepGraph(tokenizer, dynamics, 0.1), exported, 256)
+    torch.nn.init.normal_(dynamics.embedding.weight, std=0.3)
+    with pytest.raises(BadInput, match="parity"):
+        check_parity(tokenizer, StepGraph(tokenizer, dynamics, 0.1), exported, 256)
+
+
+def test_operations_are_those_of_the_weights(exported: Path) -> None:
+    graph = onnx.load(exported / STEP).graph
+    weights = [init for init in graph.initializer if len(init.dims) == 4]
+    # Each weight of a convolution is used once at each of 4 (trunk) or 16 (token) positions, a product and a sum.
+    least = 2 * 4 * sum(int(np.prod(init.dims)) for init in weights)
+    assert least < count_operations(exported / STEP) < 8 * least
