@@ -9,7 +9,7 @@ from __future__ import annotations
 import pygame
 
 from app.keymap import Keymap, key_code
-from app.player import Player
+from app.player import Outcome, Player
 from app.round import Exchanges, Round
 from app.settings import Settings
 from app.shelf import Shelf
@@ -42,6 +42,8 @@ class BenchWindow:
             for action, when in stage.presses.due(stage.clock()):
                 held = press(player.round.keymap, action, held, when)
             player.turn()
+        if player.outcome is Outcome.QUIT:
+            raise KeyboardInterrupt  # the window was closed: half a run is no figure
 
 
 def press(keymap: Keymap, action: Action, held: set[int], when: float) -> set[int]:

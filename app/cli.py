@@ -56,7 +56,20 @@ def main(arguments: list[str] | None = None) -> None:
         code = BAD_USAGE
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
+    except Exception as problem:
+        if not _raised_in(problem, "onnxruntime"):
+            raise  # a fault of ours: its traceback is wanted
+        _complain(f"onnxruntime: a graph failed while running ({problem})")
+        code = BAD_USAGE
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _raised_in(error: Exception, package: str) -> bool:
+    """Whether the error came up inside a package. The runtime raises plain RuntimeError as well as its own kinds."""
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    return step is not None and str(step.tb_frame.f_globals.get("__name__")).startswith(package)
 
 
 def _complain(message: str) -> None:

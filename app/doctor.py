@@ -111,7 +111,12 @@ def _card_facts() -> list[Fact]:
             handle = pynvml.nvmlDeviceGetHandleByIndex(number)
             memory = pynvml.nvmlDeviceGetMemoryInfo(handle).total / 2**30
             cards.append(
-                Fact("graphics card", f"{pynvml.nvmlDeviceGetName(handle)}, {memory:.0f} GB", "good", "not used")
+                Fact(
+                    "graphics card",
+                    f"{pynvml.nvmlDeviceGetName(handle)}, {memory:.0f} GB",
+                    "good",
+                    "not used: the model runs on the CPU",
+                )
             )
         pynvml.nvmlShutdown()
     except Exception:  # NVML raises its own kinds for each missing part, and an OSError for a broken library

@@ -198,6 +198,15 @@ def test_a_damaged_world_is_one_line_everywhere(
         one_line(err)
 
 
+@pytest.mark.parametrize("command", [["play", "--headless"], ["bench", "--frames", "60"], ["bench", "--window"]])
+def test_a_graph_that_fails_while_running_is_one_line(
+    run: Run, make_world: Callable[..., Path], command: list[str]
+) -> None:
+    code, _, err = run(*command, "--world", make_world("brittle", breaks=True))
+    assert code == 2
+    one_line(err)
+
+
 def test_worlds_and_doctor_tell_and_write(
     run: Run, tmp_path: Path, worlds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
