@@ -79,10 +79,14 @@ class Stage:
 
     @property
     def progress(self) -> float:
-        """Share of the budget that is spent: of steps or of minutes, whichever is further."""
-        spent = self.step / self.preset.steps
+        """Share of the budget that is spent."""
+        return self._spent(self.step, self.elapsed)
+
+    def _spent(self, step: int, elapsed: float) -> float:
+        """Of steps or of minutes, whichever is further."""
+        spent = step / self.preset.steps
         if self.preset.minutes is not None:
-            spent = max(spent, self.elapsed / (60 * self.preset.minutes))
+            spent = max(spent, elapsed / (60 * self.preset.minutes))
         return min(1.0, spent)
 
     def run(self) -> StageReport:
@@ -174,11 +178,12 @@ class Stage:
     def _resume(self) -> None:
         if not self.path.is_file():
             return
-        state = load_state(self.path)
-        self._restore(state)
-        if self.decaying and self.progress < 1 - self.preset.decay_share and self.stable_path.is_file():
-            # The budget has been raised since the decay began: go on from where the rate was last at its full height.
-            self._restore(load_state(self.stable_path))
+        self._restore(load_state(self.path))
+        if self.decaying and self.stable_path.is_file():
+            stable = load_state(self.stable_path)
+            if self._spent(stable["step"], stable["elapsed"]) < 1 - self.preset.decay_share:
+                # The budget has been raised since the decay began: go on from where the rate was last at its height.
+                self._restore(stable)
 
     def _restore(self, state: dict[str, Any]) -> None:
         try:

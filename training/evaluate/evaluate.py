@@ -30,6 +30,7 @@ from training.evaluate.showing import Showing
 from training.worlds.registry import world_class
 
 SCHEMA = 1
+LONGEST_RUN = 100_000  # frames
 DIGITS = 6  # that figures are rounded to
 
 Progress = Callable[[str], None]
@@ -53,25 +54,28 @@ FULL = Extent()
 QUICK = Extent(reconstructed=600, clips=24, one_step_ticks=24, moments=40, frames=90)
 
 
+def extent_of(quick: bool = False, frames: int | None = None) -> Extent:
+    """The usual extent, or the quick one; `frames` sets the length of the coherence runs. Raises BadInput."""
+    extent = QUICK if quick else FULL
+    if frames is None:
+        return extent
+    if not 1 <= frames <= LONGEST_RUN:
+        raise BadInput(f"{frames}: frames: expected 1 to {LONGEST_RUN}")
+    return replace(extent, frames=frames)
+
+
 def evaluate(
     folder: Path,
+    extent: Extent = FULL,
     *,
-    quick: bool = False,
-    frames: int | None = None,
     out: Path | None = None,
     command: str = "",
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Measure a checkpoint folder. `frames` is the length of the coherence runs; `out` takes sheets and clips. Raises
-    BadInput."""
+    """Measure a checkpoint folder through its own graphs; `out` takes sheets and clips. Raises BadInput."""
     checkpoint = load_checkpoint(folder)
     _check_measurable(checkpoint.manifest)
-    extent = QUICK if quick else FULL
-    if frames is not None:
-        if frames < 1:
-            raise BadInput(f"{frames}: frames: expected at least 1")
-        extent = replace(extent, frames=frames)
     backend = OnnxBackend(checkpoint, threads)
     began = time.perf_counter()
     try:

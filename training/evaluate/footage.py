@@ -18,7 +18,7 @@ from training.worlds.registry import make_world
 
 SPLIT = "report"
 CONTEXT = 8  # true frames that come before anything is predicted
-SETTLE_TICKS = 4  # a calm moment's context is preceded by so many calm ticks
+SETTLE_TICKS = 4  # that all is calm before a moment
 WANDER_TICKS = 240  # a moment lies at most so far into play, or at the first calm after that
 PATIENCE_TICKS = 2 * WANDER_TICKS
 SPARE = 2  # one copy more for so many: some get stuck and are never calm again
@@ -110,7 +110,7 @@ def find_moments(world_name: str, count: int, seed: int) -> list[Moment]:
         frames.append(frame)
         actions.append(action)
         calm_for = np.where(world.calm, calm_for + 1, 0)
-        ready = np.flatnonzero((calm_for >= CONTEXT + SETTLE_TICKS) & (tick >= wanted)).tolist()
+        ready = np.flatnonzero((calm_for >= SETTLE_TICKS) & (tick >= wanted)).tolist()
         fresh = [copy for copy in ready if copy not in found]
         scene = world.snapshot() if fresh else {}
         for copy in fresh:

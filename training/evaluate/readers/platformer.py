@@ -137,7 +137,7 @@ class _Ground:
 
     def at(self, x: int, y: int) -> int:
         """What is at screen pixel (x, y)."""
-        row, column = y // art.TILE, (x + self._phase) // art.TILE
+        row, column = y // art.TILE, self.column(x)
         if row < 0:
             return _FREE
         if row >= levels.FRIEZE or not 0 <= column < self._frame.shape[1] // art.TILE:
@@ -145,6 +145,10 @@ class _Ground:
         if (row, column) not in self._read:
             self._read[row, column] = self._tile(row, column)
         return self._read[row, column]
+
+    def column(self, x: int) -> int:
+        """The column of tiles, from the screen's left, that screen pixel x is in."""
+        return (x + self._phase) // art.TILE
 
     def _tile(self, row: int, column: int) -> int:
         place = np.s_[row * art.TILE : (row + 1) * art.TILE, column * art.TILE : (column + 1) * art.TILE]
@@ -175,20 +179,47 @@ def look(frame: Pictures, travelled: int = 0, last_phase: int | None = None) -> 
     if phase is None:
         return Sighting(1, hero, None, travelled)
     ground = _Ground(frame, phase, _HERO.cover(frame.shape, found))
-    left, right, top, bottom = hero.x, hero.x + BODY_WIDTH - 1, hero.y, hero.y + BODY_HEIGHT - 1
-    heights, feet = (top, top + 7, bottom), (left, left + 3, right)
+    bottom = hero.y + BODY_HEIGHT - 1
+    feet = (hero.x, hero.x + 3, hero.x + BODY_WIDTH - 1)
     return Sighting(
         players=1,
         hero=hero,
         phase=phase,
         travelled=travelled,
-        inside=ground.any_of((left + DEEP, right - DEEP), (top + DEEP, top + 7, bottom - DEEP), _SOLID),
+        inside=_inside(ground, hero),
         standing=(bottom + 1) % art.TILE == 0 and ground.any_of(feet, (bottom + 1,), _SOLID, _PLANK),
         hovering=(bottom + 1) % art.TILE != 0 or not ground.any_of(feet, (bottom + 1,), _SOLID, _PLANK, _UNKNOWN),
-        wall_left=left <= 1 or ground.any_of((left - 1, left - 2), heights, _SOLID, _UNKNOWN),
-        wall_right=ground.any_of((right + 1, right + 2), heights, _SOLID, _UNKNOWN),
-        ceiling=ground.any_of((left, right), (top - 1, top - 9, top - 17), _SOLID, _UNKNOWN),
+        wall_left=hero.x <= 1 or _walled(ground, hero, -1),
+        wall_right=_walled(ground, hero, 1),
+        ceiling=_below_ceiling(ground, hero),
     )
+
+
+def _inside(ground: _Ground, hero: Hero) -> bool:
+    """Whether solid tiles reach deep into the body. A tile that the body hides is solid where the ones to its sides
+    and under the feet are: no hole in the ground with a floor is as narrow as the body."""
+    left, right, bottom = hero.x, hero.x + BODY_WIDTH - 1, hero.y + BODY_HEIGHT - 1
+    for y in (hero.y + DEEP, hero.y + 7, bottom - DEEP):
+        around = ground.at(left - 6, y) == ground.at(right + 6, y) == _SOLID
+        for x in (left + DEEP, right - DEEP):
+            kind = ground.at(x, y)
+            if kind == _SOLID or (kind == _UNKNOWN and around and ground.at(x, bottom + 2) == _SOLID):
+                return True
+    return False
+
+
+def _walled(ground: _Ground, hero: Hero, side: int) -> bool:
+    """Whether something solid is or may be next to the body, -1 left or 1 right of it."""
+    edge = hero.x if side < 0 else hero.x + BODY_WIDTH - 1
+    # A column that the body itself is in can't be solid.
+    beside = tuple(x for x in (edge + side, edge + 2 * side) if ground.column(x) != ground.column(edge))
+    return ground.any_of(beside, (hero.y, hero.y + 7, hero.y + BODY_HEIGHT - 1), _SOLID, _UNKNOWN)
+
+
+def _below_ceiling(ground: _Ground, hero: Hero) -> bool:
+    """Whether something solid is or may be over the body, as high as the first ticks of a jump reach."""
+    over = tuple(y for y in (hero.y - 1, hero.y - 9, hero.y - 17) if y // art.TILE != hero.y // art.TILE)
+    return ground.any_of((hero.x, hero.x + BODY_WIDTH - 1), over, _SOLID, _UNKNOWN)
 
 
 class PlatformerReader:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from training.worlds.base import FRAME_SIZE
-
 Pictures = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 OUTSIDE = 254  # a pixel beyond the picture: neither right nor wrong
@@ -45,7 +43,7 @@ class Sprites:
         patches = windows[places[:, 1] + PAD, places[:, 0] + PAD].reshape(len(places), 1, -1)
         # What isn't drawn equals nothing, so that one comparison counts the right pixels.
         right = count(patches == self._flat)
-        hidden = count((patches == OUTSIDE) & self._flat_drawn) if _at_edge(places) else 0
+        hidden = count((patches == OUTSIDE) & self._flat_drawn) if self._at_edge(padded, places) else 0
         visible = np.maximum(self._drawn_pixels - hidden, 1)
         share = np.where(visible >= self._least_visible, 1 - right / visible, 2.0)
         best = share.argmin(1)
@@ -54,6 +52,12 @@ class Sprites:
             Found(int(best[i]), int(places[i, 0]), int(places[i, 1]), float(lowest[i]))
             for i in np.flatnonzero(lowest <= most_wrong)
         ]
+
+    def _at_edge(self, padded: Pictures, places: Ints) -> bool:
+        """Whether a sprite at any of these places lies partly outside."""
+        height, width = padded.shape[0] - 2 * PAD, padded.shape[1] - 2 * PAD
+        ends = places.max(0) + (self.width, self.height)
+        return bool(places.min() < 0 or ends[0] > width or ends[1] > height)
 
     def cover(self, shape: tuple[int, ...], found: list[Found]) -> npt.NDArray[np.bool_]:
         """bool [H,W]: the pixels that these matches draw."""
@@ -68,10 +72,6 @@ def count(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:
     """How many are set along the last axis, which is short: a small sum is several times as fast as a wide one."""
     counts: npt.NDArray[np.uint16] = flags.sum(-1, dtype=np.uint16)
     return counts
-
-
-def _at_edge(places: Ints) -> bool:
-    return bool(places.min() < 0 or places.max() > FRAME_SIZE - PAD)
 
 
 def apart(found: list[Found], distance: int) -> list[Found]:
