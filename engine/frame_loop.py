@@ -48,7 +48,9 @@ class FrameLoop:
         self._stopping = False
         self._last_ready: float | None = None
         self._thread = threading.Thread(target=self._run, name="frame-loop", daemon=True)
-        self._begin(session)
+        frames.put(session.frame)
+        telemetry.begin(session.backend.info)
+        pacer.restart(session.checkpoint.manifest.tick_rate)
         self.set_recorder(recorder)
 
     @property
@@ -93,10 +95,6 @@ class FrameLoop:
     def request_reset(self, start: int, rng_seed: int) -> None:
         """Begin anew from another start."""
         self._ask(lambda: self._reset(start, rng_seed))
-
-    def swap_session(self, session: Session) -> None:
-        """Play another session, which must have been reset. A recording ends: it belongs to one world."""
-        self._ask(lambda: self._begin(session))
 
     def set_capped(self, capped: bool) -> None:
         """Speed cap on (the world's tick rate) or off."""
@@ -176,14 +174,6 @@ class FrameLoop:
             self._recorder.add(frame)
         self._frames.put(frame)
         self._restart_grid()
-
-    def _begin(self, session: Session) -> None:
-        self._record(None)
-        self._session = session
-        self._frames.put(session.frame)
-        self._telemetry.begin(session.backend.info)
-        self._pacer.restart(session.checkpoint.manifest.tick_rate)
-        self._last_ready = None
 
     def _record(self, recorder: Recorder | None) -> None:
         if self._recorder is not None:

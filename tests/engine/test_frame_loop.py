@@ -141,19 +141,6 @@ def test_cap_off_stops_sleeping(stand: Stand) -> None:
     assert stand.slept == slept
 
 
-def test_swapping_the_session_plays_the_other_world(stand: Stand, checkpoint: Checkpoint) -> None:
-    other = Session(checkpoint, OnnxBackend(checkpoint, threads=1), lambda: stand.now)
-    other.reset(1, 5)
-    collect(stand, 3)
-    old = stand.loop.session
-    stand.loop.swap_session(other)
-    stand.wait(lambda: stand.loop.session is other)
-    stand.loop.resume()
-    stand.wait(lambda: other.index > 5)
-    assert old.index == 3
-    assert stand.telemetry.snapshot().frames <= other.index  # the old world's figures are gone
-
-
 class Breaking:
     """A backend that fails at its step number `at`."""
 
@@ -202,18 +189,6 @@ def test_recording_from_the_middle_with_a_reset_verifies(stand: Stand, checkpoin
     assert record.header.video_from == 20 and record.frames > 46
     report = verify(record, checkpoint, OnnxBackend(checkpoint, threads=1))
     assert report.same and report.frames == record.frames
-
-
-def test_swapping_ends_a_recording(stand: Stand, checkpoint: Checkpoint, tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path / "rec")
-    stand.loop.set_recorder(recorder)
-    other = Session(checkpoint, OnnxBackend(checkpoint, threads=1), lambda: stand.now)
-    other.reset(1, 5)
-    collect(stand, 3)
-    stand.loop.swap_session(other)
-    stand.wait(lambda: not recorder.active)
-    recorder.close()
-    assert read_session(tmp_path / "rec").frames == 4
 
 
 def test_stop_before_and_after_start(session: Session) -> None:
