@@ -217,9 +217,10 @@ def _walled(ground: _Ground, hero: Hero, side: int) -> bool:
 
 
 def _below_ceiling(ground: _Ground, hero: Hero) -> bool:
-    """Whether something solid is or may be over the body, as high as the first ticks of a jump reach."""
+    """Whether something solid is or may be over the body, as high and as far aside as the first ticks of a jump go."""
     over = tuple(y for y in (hero.y - 1, hero.y - 9, hero.y - 17) if y // art.TILE != hero.y // art.TILE)
-    return ground.any_of((hero.x, hero.x + BODY_WIDTH - 1), over, _SOLID, _UNKNOWN)
+    across = (hero.x - 6, hero.x, hero.x + BODY_WIDTH - 1, hero.x + BODY_WIDTH + 5)
+    return ground.any_of(across, over, _SOLID, _UNKNOWN)
 
 
 class PlatformerReader:

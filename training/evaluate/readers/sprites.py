@@ -56,8 +56,8 @@ class Sprites:
     def _at_edge(self, padded: Pictures, places: Ints) -> bool:
         """Whether a sprite at any of these places lies partly outside."""
         height, width = padded.shape[0] - 2 * PAD, padded.shape[1] - 2 * PAD
-        ends = places.max(0) + (self.width, self.height)
-        return bool(places.min() < 0 or ends[0] > width or ends[1] > height)
+        right, bottom = places[:, 0].max() + self.width, places[:, 1].max() + self.height
+        return bool(places.min() < 0 or right > width or bottom > height)
 
     def cover(self, shape: tuple[int, ...], found: list[Found]) -> npt.NDArray[np.bool_]:
         """bool [H,W]: the pixels that these matches draw."""
