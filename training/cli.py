@@ -33,11 +33,18 @@ def collect(
 ) -> None:
     """Simulate a world and store lossless episodes."""
     from training.data.collect import collect as collect_episodes
-    from training.data.progress import shown
     from training.data.reading_bench import measure_reading
+    from training.progress import progress_line
 
-    with shown() as progress:
-        report = collect_episodes(world, frames, out, split=split, seed=seed, progress=progress)
+    with progress_line("collect") as line:
+        report = collect_episodes(
+            world,
+            frames,
+            out,
+            split=split,
+            seed=seed,
+            progress=lambda report: line.update(report.frames / report.target, report.note),
+        )
     figures: dict[str, Any] = {"collect": asdict(report) | {"bytes_per_frame": report.bytes_per_frame}}
     if measure:
         figures["reading"] = asdict(measure_reading(out, seconds=5.0))

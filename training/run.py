@@ -16,9 +16,9 @@ from accelerate import Accelerator
 from models.manifest import Manifest, Provenance
 from training.data.batches import Batch, Windows
 from training.data.collect import collect
-from training.data.progress import shown
 from training.dynamics_stage import load_dynamics, train_dynamics
 from training.preset import Preset
+from training.progress import progress_line
 from training.seal import Networks, seal
 from training.stage import StageReport, read_spent
 from training.starts import find_starts
@@ -42,7 +42,7 @@ class Run:
     def collect(self) -> None:
         """Simulate the training data that is still missing."""
         data = self.preset.data
-        with shown() as progress:
+        with progress_line("collect") as line:
             report = collect(
                 self.world,
                 data.frames,
@@ -50,7 +50,7 @@ class Run:
                 seed=self.preset.seed,
                 num_envs=data.num_envs,
                 episode_ticks=data.episode_ticks,
-                progress=progress,
+                progress=lambda report: line.update(report.frames / report.target, report.note),
             )
         if not report.complete:
             raise KeyboardInterrupt  # collecting ends quietly on an interrupt; a run must not go on with less data

@@ -6,7 +6,6 @@ to know what is trained: an Objective turns a batch into a loss.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -19,6 +18,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
+from engine.atomic import whole_file
 from models.manifest import BadInput
 from training.data.batches import Batch
 from training.muon import Muon, split_parameters
@@ -168,12 +168,8 @@ class Stage:
             "device": str(self.accelerator.device),
         }
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".tmp")
-        with temporary.open("wb") as file:
+        with whole_file(path) as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
 
     def _resume(self) -> None:
         if not self.path.is_file():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Annotated, BinaryIO, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.atomic import whole_file
 from models.manifest import BadInput, first_problem
 
 CARD_NAME = "dataset.json"
-TEMPORARY = ".tmp"
 
 
 class DataSetCard(BaseModel):
@@ -50,17 +49,11 @@ class DataSetCard(BaseModel):
 @contextmanager
 def written_whole(path: Path) -> Iterator[BinaryIO]:
     """A file that appears under its name only when complete and on the disk. Raises BadInput where it can't be."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
-        with temporary.open("wb") as file:
+        with whole_file(path) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
     except OSError as error:
         raise BadInput(f"{path}: file: cannot be written ({error.strerror})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def shard_path(folder: Path, index: int) -> Path:

@@ -53,7 +53,7 @@ class SimulatedWorld(VectorEnv[Frames, npt.NDArray[np.int64], Any]):
     scripts: ClassVar[dict[str, list[tuple[Action, int]]]]  # open-loop autoplay: (action, ticks)
     tick_rate: ClassVar[int] = 30
 
-    metadata: dict[str, Any] = {
+    metadata: dict[str, Any] = {  # noqa: RUF012  # declared so by gymnasium
         "render_modes": ["rgb_array"],
         "render_fps": 30,
         "autoreset_mode": AutoresetMode.DISABLED,
