@@ -81,6 +81,39 @@ def export(
     _show({"digest": manifest.digest, "cost": manifest.cost.model_dump()}, None)
 
 
+@app.command()
+def evaluate(
+    world: Annotated[str, typer.Option(help="a bundled world's name, or a checkpoint folder")],
+    quick: Annotated[bool, typer.Option("--quick", help="fewer and shorter clips")] = False,
+    frames: Annotated[int | None, typer.Option(help="length of each coherence run")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="put the metrics into the checkpoint folder")] = False,
+    out: Annotated[Path | None, typer.Option(help="folder for contact sheets and clips")] = None,
+    threads: Annotated[int | None, typer.Option(min=1)] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure a checkpoint on the report seeds, through its own graphs."""
+    from engine.checkpoint import find_world
+    from models.manifest import read_manifest
+    from training.evaluate.evaluate import evaluate as measure
+    from training.evaluate.evaluate import extent_of, headline
+
+    folder = find_world(world)
+    console = Console(stderr=True)
+    metrics = measure(
+        folder,
+        extent_of(quick, frames),
+        out=out,
+        command=" ".join(["dreamcade-train", *sys.argv[1:]]),
+        threads=threads,
+        progress=lambda line: console.print(line, highlight=False),
+    )
+    if keep:
+        from training.seal import attach_metrics
+
+        attach_metrics(folder, read_manifest(folder), json.dumps(metrics, indent=1).encode(), headline(metrics))
+    _show(metrics, json_file)
+
+
 @app.command(name="run")
 def run_all(
     world: World = "platformer",
