@@ -23,8 +23,8 @@ def test_a_clip_goes_on_from_its_moment(world_name: str) -> None:
 
 
 def test_a_moment_shows_its_scene(world_name: str) -> None:
-    moments = find_moments(world_name, 4, seed=9)
-    assert len(moments) == 4
+    moments = find_moments(world_name, 2, seed=9)
+    assert len(moments) == 2
     world = world_at(world_name, [moment.scene for moment in moments])
     assert world.calm.all()
     assert (world.render_frames() == np.stack([moment.frames[-1] for moment in moments])).all()
@@ -33,7 +33,7 @@ def test_a_moment_shows_its_scene(world_name: str) -> None:
 
 
 def test_the_same_seed_gives_the_same_moments(world_name: str) -> None:
-    once, again = (find_moments(world_name, 3, seed=11) for _ in range(2))
-    other = find_moments(world_name, 3, seed=12)
+    once, again = (find_moments(world_name, 1, seed=9) for _ in range(2))
+    other = find_moments(world_name, 1, seed=11)
     assert all((a.frames == b.frames).all() for a, b in zip(once, again, strict=True))
     assert any((a.frames != b.frames).any() for a, b in zip(once, other, strict=True))

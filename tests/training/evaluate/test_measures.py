@@ -19,7 +19,7 @@ from training.worlds.registry import world_class
 @pytest.fixture(scope="module")
 def footage() -> dict[str, tuple[list[Clip], list[Moment]]]:
     return {
-        name: (record_clips(name, 4, HORIZONS[-1], 20), find_moments(name, 4, 21)) for name in ("platformer", "puzzle")
+        name: (record_clips(name, 3, HORIZONS[-1], 20), find_moments(name, 2, 21)) for name in ("platformer", "puzzle")
     }
 
 
@@ -53,7 +53,7 @@ def test_one_step(world_name: str, clips: list[Clip], perfect: Any, frozen: Any)
     assert whole["changed_pixels"] == whole["exact_tokens"] == whole["all_pixels"] == 1.0
     assert copy["changed_pixels"] == 0.0
     assert copy["all_pixels"] == whole["copy_last"]["all_pixels"] > 0.5
-    assert whole["frames"] == 80 and whole["pixels"] > 0
+    assert whole["frames"] == 60 and whole["pixels"] > 0
 
 
 def test_rollout(world_name: str, clips: list[Clip], colours: Colours, perfect: Any, frozen: Any) -> None:

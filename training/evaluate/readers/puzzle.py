@@ -40,6 +40,9 @@ LEAST_SEEN = 100  # pixels of a cell that sprites leave to be seen
 MOST_UNREADABLE = 2  # cells of a picture
 STRAY_GOLD = 1  # cells that may look golden, or like a glyph, without a level change having begun
 LONGEST_CHANGE = CELEBRATE_TICKS + WIPE_TICKS + 12  # frames
+LONGEST_BETWEEN = (
+    MOVE_TICKS  # frames that a player may be between two cells, a little longer than a move shows it there
+)
 UNKNOWN = -1
 
 _Pixel = TypeVar("_Pixel", bound=np.generic)
@@ -86,13 +89,16 @@ class Sighting:
         row, column = (round(at / art.CELL) for at in (self.players[0].y, self.players[0].x))
         return min(max(row, 0), SIDE - 1) * SIDE + min(max(column, 0), SIDE - 1)
 
+    @property
+    def between(self) -> bool:
+        """Whether the one player is between two cells."""
+        return len(self.players) == 1 and bool(self.players[0].x % art.CELL or self.players[0].y % art.CELL)
+
     def board(self) -> Board | None:
         """The board at rest that the picture shows; None in mid-move, in a level change, or where a cell is unclear."""
-        if len(self.players) != 1 or self.gold or (self.cells == UNKNOWN).any():
+        if len(self.players) != 1 or self.between or self.gold or (self.cells == UNKNOWN).any():
             return None
         player = self.players[0]
-        if player.x % art.CELL or player.y % art.CELL:
-            return None
         cell = player.y // art.CELL * SIDE + player.x // art.CELL
         return Board(self.cells.astype(np.uint8).tobytes(), cell, bool(_CARRYING[player.look]))
 
@@ -196,6 +202,7 @@ class PuzzleReader:
         self._board: Board | None = None  # of the newest frame, where it could be read at rest
         self._solved = False  # the newest board that could be read had no goal left
         self._changing = 0  # frames into a level change
+        self._between = 0  # frames between two cells
         self._presses: deque[_Press | None] = deque(maxlen=MOVE_TICKS)
         self._actions: deque[Action] = deque(maxlen=MOVE_TICKS)
 
@@ -206,6 +213,7 @@ class PuzzleReader:
             self._presses.append(self._press(action))
         seen = look(frame)
         self._changing = self._changing + 1 if seen.gold > (0 if self._changing else STRAY_GOLD) else 0
+        self._between = self._between + 1 if seen.between else 0
         cause = self._cause(seen)
         obeyed = self._key_obeyed(seen)
         if cause is None and obeyed is False:
@@ -222,6 +230,8 @@ class PuzzleReader:
             return self._cause_in_change(seen)
         if len(seen.players) != 1:
             return "player twice" if seen.players else "player missing"
+        if self._between > LONGEST_BETWEEN:
+            return "stuck between cells"
         if self._level is None:
             if seen.board() is not None:
                 self._level = _Level.of(seen)

@@ -118,13 +118,13 @@ def test_walking_the_other_way_is_found_out() -> None:
 
 def test_a_death_is_coherent_an_endless_one_is_not() -> None:
     """Walking on and on ends in a pit, on spikes or at an enemy."""
-    world = Platformer(8, "report")
+    world = Platformer(5, "report")
     world.reset(seed=0)
     right = world.actions.index(Action.RIGHT)
-    readers, logs, deaths = [PlatformerReader() for _ in range(8)], [RunLog() for _ in range(8)], 0
+    readers, logs, deaths = [PlatformerReader() for _ in range(5)], [RunLog() for _ in range(5)], 0
     dead = None
     for _ in range(150):
-        frames, _, _, _, info = world.step(np.full(8, right))
+        frames, _, _, _, info = world.step(np.full(5, right))
         deaths += int((info["events"] & world.event_bit("respawn") > 0).sum())
         for reader, log, frame in zip(readers, logs, frames, strict=True):
             log.add(reader.see(frame, Action.RIGHT))

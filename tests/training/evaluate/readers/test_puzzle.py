@@ -123,6 +123,13 @@ def test_a_level_may_not_change_unsolved_nor_for_ever() -> None:
     assert log.lost_by == "endless level change"
 
 
+def test_a_player_rests_on_cells() -> None:
+    between = render_board(board())
+    between[32:48, 16:32] = art.FLOOR
+    between = art.laid_over(between, art.SPRITES[art.PLAYER_SPRITES[art.STEP, 3, 0]], 80, 40)
+    assert run([edited({}), *[between] * 12]).lost_by == "stuck between cells"
+
+
 def test_keys_are_held_to_the_rule() -> None:
     still = [edited({})] * 20
     assert run(still, Action.DOWN).lost_by == "key not obeyed"
