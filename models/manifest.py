@@ -17,7 +17,6 @@ from models.actions import Action
 
 MANIFEST_NAME = "manifest.yaml"
 MANIFEST_LIMIT = 1 << 20  # bytes; a manifest is a few kilobytes, anything near this is not one
-GENRES = ("platformer", "puzzle")
 
 
 class BadInput(Exception):
@@ -106,14 +105,14 @@ class Manifest(_Strict):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
     title: Annotated[str, Field(min_length=1, max_length=60)]
     description: Annotated[str, Field(max_length=400)] = ""
-    genre: str
+    genre: Annotated[str, Field(pattern=r"^[a-z][a-z -]{0,30}$")]
     height: Annotated[int, Field(ge=8, le=1024)]
     width: Annotated[int, Field(ge=8, le=1024)]
     pixels: Literal["palette", "rgb"]
     palettes: dict[str, list[tuple[int, int, int]]] = Field(default_factory=dict)
     tick_rate: Annotated[int, Field(ge=1, le=240)]
     actions: Annotated[list[ActionEntry], Field(min_length=1)]
-    scripts: dict[str, list[tuple[Action, int]]] = Field(default_factory=dict)
+    scripts: dict[str, list[tuple[Action, Annotated[int, Field(ge=1, le=10_000)]]]] = Field(default_factory=dict)
     tokens: Annotated[int, Field(gt=0)]
     codebook: Annotated[int, Field(gt=1)]
     state: list[StateSpec]
@@ -152,6 +151,8 @@ class Manifest(_Strict):
             raise ValueError("actions: must be distinct and begin with noop")
         wanted = [self.graphs.encoder, self.graphs.step, self.graphs.decoder, self.start_frames]
         missing = [name for name in wanted if name not in self.files]
+        if self.metrics is not None and self.metrics not in self.files:
+            missing.append(self.metrics)
         if missing:
             raise ValueError(f"files: no entry for {missing[0]}")
         return self
@@ -164,7 +165,8 @@ class Manifest(_Strict):
     @property
     def digest(self) -> str:
         """Identity of the checkpoint: sha256 over the graphs' and start frames' hashes, 16 hex digits."""
-        parts = [self.files[name].sha256 for name in (self.graphs.encoder, self.graphs.step, self.start_frames)]
+        graphs = self.graphs
+        parts = [self.files[name].sha256 for name in (graphs.encoder, graphs.step, graphs.decoder, self.start_frames)]
         return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
 
 
@@ -178,9 +180,13 @@ def first_problem(error: ValidationError) -> str:
 def read_yaml(path: Path, limit: int = MANIFEST_LIMIT) -> Any:
     """Parse a small YAML file. Raises BadInput where it can't be read, is too large or isn't YAML."""
     try:
-        if path.stat().st_size > limit:
+        if not path.is_file():
+            raise BadInput(f"{path}: file: expected one, found none")
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+        if len(data) > limit:
             raise BadInput(f"{path}: size: expected at most {limit} bytes")
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(data.decode("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise BadInput(f"{path}: file: cannot be read ({reason})") from error
@@ -194,8 +200,6 @@ def read_yaml(path: Path, limit: int = MANIFEST_LIMIT) -> Any:
 def read_manifest(folder: Path) -> Manifest:
     """Read and validate `folder`/manifest.yaml. Raises BadInput."""
     path = folder / MANIFEST_NAME
-    if not path.is_file():
-        raise BadInput(f"{path}: file: expected a world's manifest, found none")
     try:
         return Manifest.model_validate(read_yaml(path))
     except ValidationError as error:

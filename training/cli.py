@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from dataclasses import asdict
@@ -49,6 +50,8 @@ def collect(
     if measure:
         figures["reading"] = asdict(measure_reading(out, seconds=5.0))
     _show(figures, json_file)
+    if not report.complete:
+        raise KeyboardInterrupt
 
 
 @app.command()
@@ -77,6 +80,9 @@ def export(
     preset: PresetName = "cpu",
 ) -> None:
     """Make a checkpoint folder of what a run has trained so far."""
+    from training.seal import check_replaceable
+
+    check_replaceable(out)
     manifest = _run(world, preset, run, {}).export(out)
     _show({"digest": manifest.digest, "cost": manifest.cost.model_dump()}, None)
 
@@ -103,7 +109,8 @@ def evaluate(
         folder,
         extent_of(quick, frames),
         out=out,
-        command=" ".join(["dreamcade-train", *sys.argv[1:]]),
+        command=f"dreamcade-train evaluate --world {folder.name}{' --quick' * quick}"
+        + (f" --frames {frames}" if frames is not None else ""),
         threads=threads,
         progress=lambda line: console.print(line, highlight=False),
     )
@@ -123,9 +130,11 @@ def run_all(
 ) -> None:
     """From nothing to a world that can be played: simulate, tokenizer, dynamics, export. Goes on where it stopped."""
     from training.run import run
+    from training.seal import check_replaceable
 
     folder = folder or Path("runs") / f"{world}-{Path(preset).stem}"
     out = out or folder / "world"
+    check_replaceable(out)
     this = _run(world, preset, folder, {})
     manifest = run(this, out)
     _show({"world": str(out), "digest": manifest.digest}, None)
@@ -146,11 +155,16 @@ def _show(figures: dict[str, Any], json_file: Path | None) -> None:
     if json_file is not None:
         from engine.atomic import write_atomically
 
+        if json_file.is_dir():
+            raise BadInput(f"{json_file}: --json: expected a file's name, found a folder")
         write_atomically(json_file, json.dumps(figures, indent=1, default=str).encode())
 
 
 def main() -> None:
     """Run the command line. Exit codes: 0 success, 1 a finding, 2 bad usage or bad input in one line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # not every console knows every character
     try:
         code = app(standalone_mode=False)
     except BadInput as error:

@@ -1,5 +1,5 @@
 """The dynamics model's stage: learn the next frame's tokens from data. Owns the objective and how contexts are
-corrupted."""
+corrupted; refuses to change the tokenizer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.dynamics import DynamicsConfig, DynamicsModel, sample_tokens
 from models.tokenizer import Tokenizer
 from training.data.batches import Batch
 from training.preset import DynamicsPreset, Preset
-from training.stage import Objective, Stage, StageReport, load_state
+from training.stage import Objective, Stage, StageReport, load_weights
 
 FIRST_WEIGHT = 0.2  # of the first tick of a window, when speeds can't be known yet
 CERTAIN = 1.0  # nats; where the model is less certain than this, its own draw may rightly differ from what was recorded
@@ -123,5 +123,5 @@ def train_dynamics(
 def load_dynamics(preset: Preset, tokenizer: Tokenizer, actions: int, folder: Path) -> DynamicsModel:
     """The averaged weights that a run has reached. Raises BadInput."""
     model = DynamicsModel(dynamics_config(preset, tokenizer, actions))
-    model.load_state_dict(load_state(folder / "dynamics.pt")["average"])
+    load_weights(model, folder / "dynamics.pt")
     return model.eval()

@@ -36,14 +36,6 @@ class Policy(Protocol):
         ...
 
 
-class Suggests(Protocol):
-    """A world that knows how to play itself."""
-
-    def suggest(self, rng: np.random.Generator) -> Actions:
-        """A skilled action for every copy, int64 [N]."""
-        ...
-
-
 class Random:
     """A new uniform action each tick."""
 
@@ -135,7 +127,7 @@ class Expert:
 
     def act(self, world: SimulatedWorld) -> Actions:
         """Actions int64 [N]."""
-        return np.asarray(cast(Suggests, world).suggest(self.rng), np.int64)
+        return np.asarray(world.suggest(self.rng), np.int64)
 
 
 class NoisyExpert:

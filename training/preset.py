@@ -4,7 +4,7 @@ machine."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -56,7 +56,7 @@ class TokenizerPreset(_Strict):
     more a patch counts that changed in the last tick.
     """
 
-    patch: Count = 8
+    patch: Literal[4, 8, 16, 32] = 8
     codebook: Annotated[int, Field(ge=2)] = 1024
     codebook_pictures: Count = 8192
     dimensions: Count = 96
@@ -74,7 +74,7 @@ class DynamicsPreset(_Strict):
     counts at the start.
     """
 
-    fold: Count = 2
+    fold: Literal[1, 2, 4] = 2
     token_channels: Count = 64
     trunk_channels: Count = 160
     blocks: Count = 8
@@ -116,8 +116,8 @@ def load_preset(name: str, world: str, minutes: dict[str, float | None] | None =
     if not isinstance(document, dict):
         raise BadInput(f"{path}: document: expected a mapping")
     overrides = document.pop("worlds", {}) or {}
-    if not isinstance(overrides, dict):
-        raise BadInput(f"{path}: worlds: expected a mapping of world names")
+    if not isinstance(overrides, dict) or not all(isinstance(entry, dict) for entry in overrides.values()):
+        raise BadInput(f"{path}: worlds: expected a mapping of world names to mappings")
     budgets = {stage: {"stage": {"minutes": value}} for stage, value in (minutes or {}).items() if value is not None}
     try:
         return Preset.model_validate(_merge(_merge(document, overrides.get(world, {})), budgets))

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
-from models.manifest import Manifest, Provenance
+from models.manifest import Manifest, Provenance, read_manifest
 from training.data.batches import Batch, Windows
 from training.data.collect import collect
+from training.data.dataset import read_card, shard_paths
 from training.dynamics_stage import load_dynamics, train_dynamics
 from training.preset import Preset
 from training.progress import progress_line
@@ -80,14 +81,14 @@ class Run:
     def export(self, out: Path) -> Manifest:
         """Graphs, start frames and manifest of what is trained so far, into `out`."""
         world = world_class(self.world)
-        export = self.preset.export
+        export, data = self.preset.export, self.folder / "data"
         starts = find_starts(self.world, export.starts, export.context, "choose", START_SEED)
         spent = {stage: read_spent(self.folder / f"{stage}.pt") for stage in ("tokenizer", "dynamics")}
         provenance = Provenance(
-            preset=self.preset_name,
+            preset=Path(self.preset_name).stem,
             device=spent["dynamics"].device,
             seed=self.preset.seed,
-            frames=self.preset.data.frames,
+            frames=read_card(data).shard_frames * len(shard_paths(data)),
             steps={stage: report.steps for stage, report in spent.items()},
             hours={stage: round(report.hours, 3) for stage, report in spent.items()},
             world_version=world.version,
@@ -112,7 +113,9 @@ class Run:
 def run(this: Run, out: Path) -> Manifest:
     """simulate → tokenizer → dynamics → export, check and seal into `out`."""
     accelerator = Accelerator()
-    this.collect()
+    with accelerator.main_process_first():
+        this.collect()
     this.train_tokenizer(accelerator)
     this.train_dynamics(accelerator)
-    return this.export(out)
+    with accelerator.main_process_first():
+        return this.export(out) if accelerator.is_main_process else read_manifest(out)

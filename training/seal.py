@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import yaml
 
 from engine.atomic import write_atomically
 from models.dynamics import DynamicsModel
-from models.manifest import MANIFEST_NAME, ActionEntry, FileEntry, Graphs, Manifest, Provenance
+from models.manifest import MANIFEST_NAME, ActionEntry, BadInput, FileEntry, Graphs, Manifest, Provenance
 from models.tokenizer import Tokenizer
 from training.export import DECODER, ENCODER, STEP, export_graphs
 from training.starts import Starts
@@ -40,6 +41,7 @@ def seal(
     networks: Networks, world: type[SimulatedWorld], starts: Starts, provenance: Provenance, folder: Path
 ) -> Manifest:
     """Export, check and seal into `folder`. The folder appears, or is replaced, only when it is whole."""
+    check_replaceable(folder)
     making = folder.with_name(f".{folder.name}.making")
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(parents=True)
@@ -50,7 +52,7 @@ def seal(
         name=world.name,
         title=world.title,
         description=world.description,
-        genre=world.name,
+        genre=world.genre,
         height=config.height,
         width=config.width,
         pixels=config.pixels,
@@ -81,7 +83,7 @@ def pack_starts(tokenizer: Tokenizer, starts: Starts) -> bytes:
     pixels = torch.cat([tokenizer.decode(clip[-1:]) for clip in tokens])
     buffer = io.BytesIO()
     np.savez_compressed(
-        buffer, tokens=tokens.numpy(), actions=starts.actions, pixels=pixels.numpy(), level_seed=starts.seeds
+        buffer, tokens=tokens.numpy(), actions=starts.actions, pixels=pixels.numpy(), level_seed=starts.level_seeds
     )
     return buffer.getvalue()
 
@@ -101,15 +103,33 @@ def write_manifest(manifest: Manifest, folder: Path) -> None:
 
 
 def attach_metrics(folder: Path, manifest: Manifest, metrics: bytes, headline: dict[str, float | None]) -> Manifest:
-    """Put metrics.json beside the graphs and its hash and headline into the manifest. The checkpoint's digest stays."""
-    write_atomically(folder / METRICS, metrics)
-    files = {**manifest.files, **file_entries(folder, [METRICS])}
+    """Put metrics.json beside the graphs and its hash and headline into the manifest. The checkpoint's digest stays.
+
+    The folder is made anew beside itself: a kill on the way leaves the old one or the new one.
+    """
+    making = folder.with_name(f".{folder.name}.making")
+    shutil.rmtree(making, ignore_errors=True)
+    shutil.copytree(folder, making)
+    write_atomically(making / METRICS, metrics)
+    files = {**manifest.files, **file_entries(making, [METRICS])}
     updated = manifest.model_copy(update={"metrics": METRICS, "files": files, "headline": headline})
-    write_manifest(updated, folder)
+    write_manifest(updated, making)
+    _put_in_place(making, folder)
     return updated
 
 
+def check_replaceable(folder: Path) -> None:
+    """Raise BadInput unless `folder` is free to become a checkpoint folder: absent, empty, or one already."""
+    if not folder.name:
+        raise BadInput(f"{folder}: out: expected a folder with a name of its own")
+    if folder.exists() and not (folder.is_dir() and ((folder / MANIFEST_NAME).is_file() or not any(folder.iterdir()))):
+        raise BadInput(f"{folder}: out: expected a new or empty folder, or a checkpoint's to replace")
+
+
 def _put_in_place(making: Path, folder: Path) -> None:
+    for path in making.iterdir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():

@@ -6,15 +6,20 @@ to know what is trained: an Objective turns a batch into a loss.
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
@@ -25,6 +30,8 @@ from training.muon import Muon, split_parameters
 from training.preset import StagePreset
 from training.progress import ProgressLine, progress_line
 from training.schedule import warmup_stable_decay
+
+REPORT_STEPS = 10  # between two points of a curve
 
 
 class Objective(nn.Module):
@@ -93,31 +100,40 @@ class Stage:
         """Train to the end of the budget, going on from the checkpoint if there is one. Leaves the averaged weights
         in `average`."""
         self._resume()
-        writer = SummaryWriter(str(self.path.parent / "curves" / self.name))
-        try:
-            with progress_line(self.name) as line:
-                self._train(writer, line)
-        finally:
-            writer.close()
+        if self.accelerator.is_main_process:
+            writer = SummaryWriter(str(self.path.parent / "curves" / self.name))
+            try:
+                with progress_line(self.name) as line:
+                    self._train(lambda figures: self._report(figures, writer, line))
+            finally:
+                writer.close()
+        else:
+            self._train(lambda figures: None)
+        self.accelerator.wait_for_everyone()
         self.average.eval()
         return StageReport(self.step, self.elapsed / 3600, str(self.accelerator.device))
 
-    def _train(self, writer: SummaryWriter, line: ProgressLine) -> None:
+    def _report(self, figures: dict[str, Tensor], writer: SummaryWriter, line: ProgressLine) -> None:
+        values = {key: float(value) for key, value in figures.items()}
+        for key, value in values.items():
+            writer.add_scalar(key, value, self.step)
+        shown = "  ".join(f"{key} {value:.4f}" for key, value in values.items())
+        line.update(self.progress, f"step {self.step}  {self.elapsed / self.step:.2f} s a step  {shown}")
+
+    def _train(self, report: Callable[[dict[str, Tensor]], None]) -> None:
         if self.progress >= 1:
             return
         saved = time.monotonic()
         batches = self.feed(self.step)
         try:
             while self.progress < 1:
-                began = time.perf_counter()
-                figures = self._one_step(next(batches))
-                self.elapsed += time.perf_counter() - began
-                if self.step % 10 == 0 or self.progress >= 1:
-                    values = {key: float(value) for key, value in figures.items()}
-                    for key, value in values.items():
-                        writer.add_scalar(key, value, self.step)
-                    shown = "  ".join(f"{key} {value:.4f}" for key, value in values.items())
-                    line.update(self.progress, f"step {self.step}  {self.elapsed / self.step:.2f} s a step  {shown}")
+                batch = next(batches)
+                with interrupt_deferred():
+                    began = time.perf_counter()
+                    figures = self._one_step(batch)
+                    self.elapsed = self._agreed(self.elapsed + time.perf_counter() - began)
+                if self.step % REPORT_STEPS == 0 or self.progress >= 1:
+                    report(figures)
                 if time.monotonic() - saved > 60 * self.preset.save_minutes:
                     self._save(self.path)
                     saved = time.monotonic()
@@ -148,6 +164,13 @@ class Stage:
         self.step += 1
         self._average()
         return {"loss": loss.detach(), **figures}
+
+    def _agreed(self, seconds: float) -> float:
+        """The main process's clock, so that all processes follow one schedule and end at one step."""
+        if self.accelerator.num_processes == 1:
+            return seconds
+        clock = torch.tensor([seconds], dtype=torch.float64, device=self.accelerator.device)
+        return float(broadcast(clock, 0))
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -189,8 +212,32 @@ class Stage:
                 optimizer.load_state_dict(saved)
             self.step, self.elapsed, self.decaying = state["step"], state["elapsed"], state["decaying"]
         except (KeyError, RuntimeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise BadInput(f"{self.path}: checkpoint: expected one of this preset's shape ({reason})") from error
+            raise BadInput(f"{self.path}: checkpoint: expected one of this preset's shape, found another") from error
+
+
+@contextmanager
+def interrupt_deferred() -> Iterator[None]:
+    """Holds a keyboard interrupt back until the block has ended: half a step must not be saved."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[tuple[int, FrameType | None]] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed and callable(before):
+        before(*pressed[0])
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Put the averaged weights of a stage's checkpoint into `model`. Raises BadInput where they are of another
+    shape."""
+    try:
+        model.load_state_dict(load_state(path)["average"])
+    except (KeyError, RuntimeError) as error:
+        raise BadInput(f"{path}: checkpoint: expected one of this preset's shape, found another") from error
 
 
 def read_spent(path: Path) -> StageReport:

@@ -14,7 +14,7 @@ from torch import Tensor
 from models.tokenizer import Tokenizer, TokenizerConfig
 from training.data.batches import Batch
 from training.preset import Preset
-from training.stage import Objective, Stage, StageReport, load_state
+from training.stage import Objective, Stage, StageReport, load_weights
 
 CANDIDATES = 40_000  # most frequent patches that may become codes
 
@@ -92,5 +92,5 @@ def fill_codebook(model: Tokenizer, batches: Iterator[Batch], pictures: int) -> 
 def load_tokenizer(preset: Preset, shape: tuple[int, ...], folder: Path) -> Tokenizer:
     """The averaged weights that a run has reached. Raises BadInput."""
     model = Tokenizer(tokenizer_config(preset, shape))
-    model.load_state_dict(load_state(folder / "tokenizer.pt")["average"])
+    load_weights(model, folder / "tokenizer.pt")
     return model.eval()

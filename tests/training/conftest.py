@@ -27,6 +27,10 @@ class ToyWorld(SimulatedWorld):
     event_names: ClassVar[tuple[str, ...]] = ("hit", "corner")
     scripts: ClassVar[dict[str, list[tuple[Action, int]]]] = {"loop": [(Action.RIGHT, 3), (Action.LEFT, 2)]}
 
+    @property
+    def current_level_seeds(self) -> npt.NDArray[np.int64]:
+        return self.level_seed
+
     def _reset_copies(self, seeds: npt.NDArray[np.int64]) -> None:
         self.level_seed = self.level_seeds.start + seeds % len(SPLITS[self.split])
         self.place = np.stack([self.level_seed % 60, self.level_seed // 60 % 60], axis=1) * 2

@@ -1,12 +1,13 @@
 import hashlib
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from engine.checkpoint import load_checkpoint
 from models.manifest import BadInput, read_manifest
-from training.seal import attach_metrics
+from training.seal import attach_metrics, check_replaceable
+from training.starts import find_starts
+from training.worlds.base import SPLITS
 
 
 def test_what_is_sealed_is_what_is_loaded(tiny_world: Path) -> None:
@@ -20,11 +21,9 @@ def test_what_is_sealed_is_what_is_loaded(tiny_world: Path) -> None:
 
 
 def test_starts_come_from_levels_that_choose(tiny_world: Path) -> None:
-    # Copies' seeds are stored; the levels that they lead to are of the choosing split.
-    from training.starts import find_starts
-
-    starts = find_starts("puzzle", 3, 4, "choose", 5)
-    assert np.array_equal(starts.seeds, load_checkpoint(tiny_world).level_seeds)
+    stored = load_checkpoint(tiny_world).level_seeds
+    assert len(set(stored.tolist())) == 3
+    assert all(int(seed) in SPLITS["choose"] for seed in stored)
     with pytest.raises(ValueError, match="training levels"):
         find_starts("puzzle", 3, 4, "train", 5)
 
@@ -42,3 +41,12 @@ def test_metrics_do_not_change_the_digest(tiny_world: Path, tmp_path: Path) -> N
     (folder / "metrics.json").write_bytes(b"[]")
     with pytest.raises(BadInput, match=r"metrics\.json"):
         load_checkpoint(folder)
+
+
+def test_a_folder_with_other_things_in_it_is_never_replaced(tiny_world: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
+    for place in (tmp_path, tmp_path / "thesis.txt", Path()):
+        with pytest.raises(BadInput, match="out"):
+            check_replaceable(place)
+    check_replaceable(tiny_world)
+    check_replaceable(tmp_path / "new")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from accelerate import Accelerator
 from models.manifest import BadInput
 from training.data.batches import Batch, Windows
 from training.data.collect import collect
+from training.muon import Muon
 from training.preset import Preset, load_preset
 from training.run import PICTURE, Run
 from training.stage import StageReport, load_state, read_spent
@@ -45,7 +49,7 @@ def _run(data: Path, folder: Path, preset: Preset) -> Run:
     folder.mkdir(exist_ok=True)
     link = folder / "data"
     if not link.exists():
-        link.symlink_to(data / "data")
+        shutil.copytree(data / "data", link)
     return Run("puzzle", "tiny", preset, folder)
 
 
@@ -110,3 +114,24 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"not a checkpoint")
     with pytest.raises(BadInput, match=r"tokenizer\.pt: checkpoint"):
         load_state(path)
+
+
+def test_an_interrupt_in_the_middle_of_a_step_waits_for_its_end(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accelerator = Accelerator(cpu=True)
+    whole, part = (_run(data, tmp_path / name, _preset(3, 1)) for name in ("whole", "part"))
+    whole.train_tokenizer(accelerator)
+    update = Muon._update
+    with monkeypatch.context() as patch:
+
+        def press(optimizer: Muon, *arguments: object) -> None:
+            os.kill(os.getpid(), signal.SIGINT)  # AdamW has stepped, Muon has not
+            update(optimizer, *arguments)  # type: ignore[arg-type]
+
+        patch.setattr(Muon, "_update", press)
+        with pytest.raises(KeyboardInterrupt):
+            part.train_tokenizer(accelerator)
+    assert read_spent(part.folder / "tokenizer.pt").steps == 1
+    part.train_tokenizer(accelerator)
+    assert _same(whole.folder / "tokenizer.pt", part.folder / "tokenizer.pt", "model")

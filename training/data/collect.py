@@ -181,6 +181,7 @@ def play_shard(card: DataSetCard, number: int) -> list[PackedSegment]:
             stuck[hopeless], begun[hopeless] = 0, start
             restarts[hopeless] += 1
         ticks = min(card.segment_ticks, card.episode_ticks - start)
+        level_seeds = world.current_level_seeds
         frames, actions, events, stuck_ticks = _play(world, policy.act, ticks, stuck)
         for copy in range(card.copies):
             part = Episode(
@@ -191,6 +192,7 @@ def play_shard(card: DataSetCard, number: int) -> list[PackedSegment]:
                 version=card.version,
                 split=card.split,
                 seed=int(seeds[copy]),
+                level_seed=int(level_seeds[copy]),
                 policy=card.policy,
             )
             name = f"{card.world}-{card.split}-{card.seed}-{number:06d}-{copy:03d}-{restarts[copy]:02d}"
@@ -220,8 +222,7 @@ def _play(
         frames[:, tick + 1] = pictures
         actions[:, tick] = chosen
         events[:, tick] = info["events"]
-        # Only some worlds can be lost beyond repair, and say so.
-        now = np.asarray(getattr(world, "stuck", np.zeros(world.num_envs, np.bool_)))
+        now = world.stuck
         stuck_ticks += now
         stuck[:] = np.where(now, stuck + 1, 0)
     return frames, actions, events, stuck_ticks

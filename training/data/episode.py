@@ -15,7 +15,8 @@ class Episode:
     frames: uint8 [T+1,H,W] palette indices, or [T+1,H,W,3] RGB.
     actions: uint8 [T], indices into the world's actions; actions[t] is taken at frames[t] and leads to frames[t+1].
     events: uint32 [T], bits of the world's event names, of the same transitions.
-    seed: the copy's seed, from which its level seeds follow. split: the purpose of those level seeds.
+    seed: the copy's seed, from which its level seeds follow. split: the purpose of those level seeds. level_seed:
+    that of the level at the first frame, None for a recording.
     """
 
     frames: npt.NDArray[np.uint8]
@@ -26,6 +27,7 @@ class Episode:
     split: str
     seed: int
     policy: str
+    level_seed: int | None = None
     self_generated: bool = True
 
     def __post_init__(self) -> None:

@@ -57,6 +57,7 @@ class SegmentMeta(BaseModel):
     version: int
     split: str
     seed: int
+    level_seed: int | None = None
     policy: str
     self_generated: bool
     changed: Annotated[int, Field(ge=0)]
@@ -94,6 +95,7 @@ def pack_segment(
         version=part.version,
         split=part.split,
         seed=part.seed,
+        level_seed=part.level_seed,
         policy=part.policy,
         self_generated=part.self_generated,
         changed=int(changed.sum()),
@@ -191,6 +193,7 @@ def read_episodes(path: Path, card: DataSetCard) -> Iterator[Episode]:
             version=first.version,
             split=first.split,
             seed=first.seed,
+            level_seed=first.level_seed,
             policy=first.policy,
             self_generated=first.self_generated,
         )

@@ -37,6 +37,10 @@ class SimulatedWorld(VectorEnv[Frames, npt.NDArray[np.int64], Any]):
     - `render_frames()`: draw all copies, uint8 [N,128,128] palette indices below 16.
     - `snapshot()` / `restore(snapshot)`: the whole state as arrays whose first axis is the copy, so that a state can be
       stepped with every action (counterfactuals) and copies can be picked with fancy indexing.
+    - `current_level_seeds`: which level each copy is in.
+
+    and, where the game has more to say than their defaults here, `suggest` (skilled play), `calm` and `stuck`. Then
+    name it in `registry.py`.
 
     Everything the rules need must be visible in a few frames, new content must come in gradually, and all
     randomness must come from the copy's own level seeds: same seed and actions, same frames.
@@ -44,6 +48,7 @@ class SimulatedWorld(VectorEnv[Frames, npt.NDArray[np.int64], Any]):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    genre: ClassVar[str]
     description: ClassVar[str]  # one sentence for the menu
     version: ClassVar[int]  # raise it whenever frames or rules change
     actions: ClassVar[tuple[Action, ...]]
@@ -97,6 +102,21 @@ class SimulatedWorld(VectorEnv[Frames, npt.NDArray[np.int64], Any]):
     def calm(self) -> npt.NDArray[np.bool_]:
         """bool [N]: the copies at which play may begin: nobody is dying and no level is changing."""
         return np.ones(self.num_envs, np.bool_)
+
+    @property
+    def stuck(self) -> npt.NDArray[np.bool_]:
+        """bool [N]: the copies that can't be won any more, as far as known. Collecting starts them anew after a
+        while."""
+        return np.zeros(self.num_envs, np.bool_)
+
+    def suggest(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """What a skilled player that reads the simulator would press, int64 [N]; here one that presses at random."""
+        return rng.integers(len(self.actions), size=self.num_envs)
+
+    @property
+    @abstractmethod
+    def current_level_seeds(self) -> npt.NDArray[np.int64]:
+        """int64 [N]: the seeds, inside the split, of the levels that the copies are in."""
 
     def event_bit(self, name: str) -> int:
         """The mask bit of a named event."""

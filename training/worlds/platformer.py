@@ -61,6 +61,7 @@ class Platformer(SimulatedWorld):
 
     name: ClassVar[str] = "platformer"
     title: ClassVar[str] = "Runewood Run"
+    genre: ClassVar[str] = "platformer"
     description: ClassVar[str] = "Run, jump and stomp through hills that never end. The runes below tell what comes."
     version: ClassVar[int] = 1
     actions: ClassVar[tuple[Action, ...]] = (
@@ -153,10 +154,15 @@ class Platformer(SimulatedWorld):
         self._planner.forget()
         self._redraw_strips()
 
+    @property
+    def current_level_seeds(self) -> Ints:
+        """int64 [N]: of the level that the newest column belongs to."""
+        drawn = _mix(self.stream ^ (self.level_index + 7))
+        return np.asarray(self.level_seeds.start + drawn % len(self.level_seeds))
+
     def _ops_of(self, copy: int) -> bytes:
         """The ops of a copy's current level: a pure function of its stream and level index."""
-        drawn = int(_mix(self.stream[copy : copy + 1] ^ (self.level_index[copy] + 7))[0])
-        return levels.level(self.level_seeds.start + drawn % len(self.level_seeds))
+        return levels.level(int(self.current_level_seeds[copy]))
 
     # --- new ground ------------------------------------------------------------------------------------------------
 

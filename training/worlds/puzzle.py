@@ -112,6 +112,7 @@ class PuzzleWorld(SimulatedWorld):
 
     name: ClassVar[str] = "puzzle"
     title: ClassVar[str] = "Crate Temple"
+    genre: ClassVar[str] = "puzzle"
     description: ClassVar[str] = "Push every crate onto a goal; fetch the key to open the door."
     version: ClassVar[int] = 1
     actions: ClassVar[tuple[Action, ...]] = (Action.NOOP, Action.UP, Action.DOWN, Action.LEFT, Action.RIGHT)
@@ -194,6 +195,11 @@ class PuzzleWorld(SimulatedWorld):
         self._draw_next_boards(self._all)
         self._put_next_boards(self._all)
         self._forget()
+
+    @property
+    def current_level_seeds(self) -> Ints:
+        """int64 [N]: of the boards in play; while one wipes in, of that one."""
+        return self._level_seed(self._all)
 
     def _level_seed(self, copies: Ints) -> Ints:
         """The level seeds of the boards that these copies are at, inside the split."""
