@@ -22,7 +22,7 @@ class BenchWindow:
     """A window with the figures on, driven by the bench; to be used in a `with`."""
 
     def __init__(self) -> None:
-        self._window = Window()
+        self._window = Window(instead="bench without --window")
         self._shelf = Shelf([])
 
     def __enter__(self) -> BenchWindow:

@@ -6,10 +6,11 @@ What a command needs is imported inside it, so that none waits for what another 
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
@@ -18,8 +19,6 @@ from models.manifest import BadInput
 FINDING = 1
 BAD_USAGE = 2
 INTERRUPTED = 130
-# The base of all usage errors; typer gives it no public name.
-UsageProblem = cast("type[Exception]", typer.BadParameter.__mro__[2])
 
 app = typer.Typer(
     name="dreamcade",
@@ -43,23 +42,26 @@ FullscreenOption = Annotated[bool, typer.Option("--fullscreen", help="Use the wh
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit with its code; whatever is wrong with the input is one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows few letters gets question marks
     given = sys.argv[1:] if arguments is None else arguments
     if not given or (given[0].startswith("-") and given[0] not in ("--help", "-h")):
         given = ["play", *given]
     try:
         code = app(given, standalone_mode=False, prog_name="dreamcade")
-    except UsageProblem as problem:
-        _complain(getattr(problem, "format_message", problem.__str__)())
-        code = BAD_USAGE
     except BadInput as problem:
         _complain(str(problem))
         code = BAD_USAGE
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as problem:
-        if not _raised_in(problem, "onnxruntime"):
+        if hasattr(problem, "format_message"):  # a usage error: their class has no public name
+            _complain(problem.format_message())
+        elif _raised_in(problem, "onnxruntime"):
+            _complain(f"onnxruntime: a graph failed while running ({problem})")
+        else:
             raise  # a fault of ours: its traceback is wanted
-        _complain(f"onnxruntime: a graph failed while running ({problem})")
         code = BAD_USAGE
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -82,6 +84,8 @@ def _write_json(path: Path | None, document: dict[str, Any]) -> None:
 
     if path is None:
         return
+    if not path.name:
+        raise BadInput(f"{path}: --json: expected a file's name")
     try:
         write_atomically(path, (json.dumps(document, indent=2) + "\n").encode())
     except OSError as error:
@@ -171,7 +175,8 @@ def replay(
         raise BadInput("--json: expected --verify with it")
     from app.settings import load_settings
 
-    replays.show_recording(session, world, threads, load_settings(settings, _complain), fullscreen)
+    if not replays.show_recording(session, world, threads, load_settings(settings, _complain), fullscreen):
+        raise typer.Exit(FINDING)
 
 
 @worlds_app.callback(invoke_without_command=True)
@@ -203,7 +208,7 @@ def doctor(settings: SettingsOption = None, json_file: JsonOption = None) -> Non
     from app.doctor import examine
     from app.settings import load_settings
 
-    _write_json(json_file, examine(load_settings(settings, _complain)))
+    _write_json(json_file, examine(load_settings(settings, _complain), settings))
 
 
 if __name__ == "__main__":

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from app.keymap import Command
 from app.picture import theme_names
-from app.round import Round, recording_folder
-from models.manifest import BadInput
+from app.round import Round
 
 if TYPE_CHECKING:
     from app.player import Player
 
 NOT_IN_PLAYBACK = (Command.RESET, Command.NEXT_WORLD, Command.RECORD)
-LONG_TOAST = 6.0  # seconds, for what went wrong
 
 
 def obey(player: Player, command: Command) -> None:
@@ -49,11 +46,8 @@ def _step(player: Player, current: Round) -> None:
 def _record(player: Player, current: Round) -> None:
     if current.recorder is not None:
         player.stop_recording()
-        return
-    try:
-        player.start_recording(recording_folder(player.settings.recordings, current.name, datetime.now()))
-    except BadInput as error:
-        player.hud.toast(str(error), LONG_TOAST)
+    else:
+        player.record_under(player.settings.recordings)
 
 
 def _reset(player: Player, current: Round) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -33,15 +34,16 @@ class Fact:
     meaning: str
 
 
-def examine(settings: Settings) -> dict[str, Any]:
-    """Print every fact. Returns them for --json."""
+def examine(settings: Settings, settings_file: Path | None = None) -> dict[str, Any]:
+    """Print every fact. `settings` came from `settings_file`, None: from where they are looked for. Returns the facts
+    for --json."""
     facts = [
         *_machine_facts(),
         _display_fact(),
         *_runtime_facts(),
         *_card_facts(),
         _disk_fact(settings),
-        _settings_fact(),
+        _settings_fact(settings_file or default_settings_path()),
     ]
     table = Table(show_edge=False)
     for title in ("", "found", "means"):
@@ -125,7 +127,7 @@ def _card_facts() -> list[Fact]:
 
 
 def _disk_fact(settings: Settings) -> Fact:
-    folder = settings.recordings.expanduser()
+    folder = settings.recordings
     there = _nearest(folder)
     free = shutil.disk_usage(there).free / 1e6
     if not os.access(there, os.W_OK):
@@ -137,9 +139,12 @@ def _disk_fact(settings: Settings) -> Fact:
 
 def _nearest(folder: Path) -> Path:
     """The folder, or the closest one above that exists."""
-    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    for path in (folder, *folder.absolute().parents):
+        with contextlib.suppress(OSError):  # a part may be too long, or in a folder that may not be looked into
+            if path.exists():
+                return path
+    return Path(folder.absolute().anchor)
 
 
-def _settings_fact() -> Fact:
-    path = default_settings_path()
+def _settings_fact(path: Path) -> Fact:
     return Fact("settings", str(path), "good", "found" if path.exists() else "none, defaults are used")

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from app.hud import Hud
 from app.keymap import command_codes
 from app.overlay import Overlay, PlayFacts
 from app.picture import find_theme
-from app.round import Round, make_exchanges
+from app.round import Round, make_exchanges, recording_folder
 from app.settings import Settings
 from app.shelf import Shelf
 from app.widgets import DIM, draw_text
@@ -37,6 +38,7 @@ from models.manifest import BadInput, Manifest
 POLL_SECONDS = 0.004  # keys are looked at this often while no frame comes
 DRAW_RATE = 60  # the most pictures a second that the window draws
 SMALLEST_SHARE = 0.66  # of its size that the picture keeps beside the panel; below, the panel lies over it
+LONG_TOAST = 6.0  # seconds, for what went wrong
 STILL_SECONDS = 0.1  # without a new frame it is drawn this often: a toast must go, a dot must blink
 
 
@@ -237,7 +239,9 @@ class Player:
         return self._coming is not None
 
     def welcome(self, session: Session) -> None:
-        """Play a session that has been reset, in place of the one before."""
+        """Play a session that has been reset, in place of the one before. What was being recorded goes on in a new
+        folder: a recording is of one world."""
+        before = self.round.recorder if self.round is not None else None
         self._end_round()
         manifest, options = session.checkpoint.manifest, self.options
         autoplayer = make_autoplayer(options.autoplay, manifest, session.rng_seed) if options.autoplay else None
@@ -250,6 +254,8 @@ class Player:
             self.hud.show_keys()
         if options.record is not None and self.first_frame_at is None:
             self.start_recording(options.record)
+        elif before is not None:
+            self.record_under(before.folder.parent)
         self.round.loop.start()
         if options.frames is None:
             self.shelf.request_all()  # so that Tab finds them ready
@@ -287,7 +293,7 @@ class Player:
         problem = reason if isinstance(error, BadInput) else f"{world}: {reason}"
         self.shelf.forget(world)
         if self.round is not None and self.round.name != world:
-            self.hud.toast(problem, seconds=6)
+            self.hud.toast(problem, LONG_TOAST)
         else:
             self.error, self.problem, self.outcome = error, problem, Outcome.MENU
 
@@ -325,6 +331,14 @@ class Player:
         self.round.record(folder)
         self.hud.set_recording(True)
         self.hud.toast(f"recording to {folder}")
+
+    def record_under(self, parent: Path) -> None:
+        """Record into a new folder of `parent`. Where it can't be made, that is said and play goes on."""
+        assert self.round is not None
+        try:
+            self.start_recording(recording_folder(parent, self.round.name, datetime.now()))
+        except (BadInput, OSError) as error:
+            self.hud.toast(str(error), LONG_TOAST)
 
     def stop_recording(self) -> None:
         """Finish the recording, if there is one; `leave` waits until it is on disk."""

@@ -1,4 +1,5 @@
-"""`replay`: a recording in a window, or verified without one. Owns finding its world and what is printed."""
+"""`replay`: a recording in a window, or verified without one. Owns finding its world and what is printed; refuses to
+judge frames (engine/replay.py, app/playback.py) and to decide exit codes (cli)."""
 
 from __future__ import annotations
 
@@ -65,15 +66,16 @@ def verify_recording(folder: Path, world: str | None, threads: int | None) -> di
     }
 
 
-def show_recording(folder: Path, world: str | None, threads: int | None, settings: Settings, fullscreen: bool) -> None:
-    """Play a recording in a window; it closes after the last frame. Prints whether every frame came out as recorded."""
+def show_recording(folder: Path, world: str | None, threads: int | None, settings: Settings, fullscreen: bool) -> bool:
+    """Play a recording in a window; it closes after the last frame. Whether every frame shown came out as recorded,
+    which is printed too."""
     from app.playback import RecordedSession, RecordingEnded
     from app.player import Player, PlayOptions
     from app.shelf import Shelf
     from app.window import Window
 
     record, checkpoint = open_recording(folder, world)
-    window = Window(scale=settings.scale, fullscreen=fullscreen)
+    window = Window(scale=settings.scale, fullscreen=fullscreen, instead="--verify compares it without one")
     shelf = Shelf([])
     try:
         backend = OnnxBackend(checkpoint, threads or record.header.threads)
@@ -90,6 +92,7 @@ def show_recording(folder: Path, world: str | None, threads: int | None, setting
     same = "every frame shown came out as recorded"
     differs = f"differs from the recording from frame {session.differs_at} on"
     Console().print(same if session.differs_at is None else differs, highlight=False)
+    return session.differs_at is None
 
 
 def _ready(session: Session) -> Future[Session]:

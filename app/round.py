@@ -104,8 +104,8 @@ class Round:
 
 
 def recording_folder(parent: Path, world: str, now: datetime) -> Path:
-    """A folder that doesn't exist yet, named for world and time."""
-    base = parent.expanduser() / f"{world}-{now:%Y%m%d-%H%M%S}"
+    """A folder that doesn't exist yet, named for world and time. Raises OSError."""
+    base = parent / f"{world}-{now:%Y%m%d-%H%M%S}"
     number = 2
     folder = base
     while folder.exists():

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from platformdirs import user_config_path, user_videos_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from app.keymap import COMMAND_KEYS, Command, command_codes, key_code
 from models.actions import Action
@@ -42,6 +42,16 @@ class Settings(BaseModel):
     theme: dict[str, str] = Field(default_factory=dict)  # palette by world
     keys: dict[str, dict[Action, Keys]] = Field(default_factory=dict)  # world → action → key names
     commands: dict[Command, Keys] = Field(default_factory=dict)
+
+    @field_validator("recordings")
+    @classmethod
+    def _folder(cls, recordings: Path) -> Path:
+        if "\0" in str(recordings):
+            raise ValueError("expected a folder's name")
+        try:
+            return recordings.expanduser()
+        except RuntimeError as error:
+            raise ValueError(f"expected a folder, but the home of {recordings.parts[0]} is not known") from error
 
     @model_validator(mode="after")
     def _keys_make_sense(self) -> Settings:

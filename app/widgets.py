@@ -1,4 +1,4 @@
-"""Small parts that menu, game and overlay share: colours, panels, key caps. Refuses state: arguments say it all."""
+"""Small parts that menu, game and overlay share. Owns how colours, panels and key caps look; refuses to keep state."""
 
 from __future__ import annotations
 

@@ -17,11 +17,12 @@ UNSEEN_DRIVERS = ("offscreen", "dummy")
 SMALLEST = (320, 240)
 
 
-def find_display() -> str:
+def find_display(instead: str = "play with --headless") -> str:
     """Start the video system and name its driver. Raises BadInput where nobody could see a window.
 
     SDL falls back to drawing into memory; that counts only where SDL_VIDEODRIVER asks for it. A Linux without a display
-    server isn't even tried: its libraries would complain on stderr in words of their own.
+    server isn't even tried: its libraries would complain on stderr in words of their own. `instead` is advice on how to
+    do without.
     """
     chosen = os.environ.get("SDL_VIDEODRIVER")
     reason = "no display server is running"
@@ -34,7 +35,7 @@ def find_display() -> str:
             pygame.display.quit()
         except pygame.error as error:
             reason = str(error)
-    raise BadInput(f"display: expected a screen to open a window on, found none ({reason}); play with --headless")
+    raise BadInput(f"display: expected a screen to open a window on, found none ({reason}); {instead}")
 
 
 def planned_size(desktop: tuple[int, int], scale: int | None) -> tuple[int, int]:
@@ -57,8 +58,16 @@ def fit_picture(area: pygame.Rect, picture: tuple[int, int]) -> pygame.Rect:
 class Window:
     """One resizable window with a software surface."""
 
-    def __init__(self, size: tuple[int, int] | None = None, scale: int | None = None, fullscreen: bool = False) -> None:
-        find_display()
+    def __init__(
+        self,
+        size: tuple[int, int] | None = None,
+        scale: int | None = None,
+        fullscreen: bool = False,
+        instead: str = "play with --headless",
+    ) -> None:
+        """Open it. Raises BadInput, which ends with `instead`: advice on how to do without a window."""
+        find_display(instead)
+        self._instead = instead
         desktops = pygame.display.get_desktop_sizes()
         self._size = size or planned_size(desktops[0] if desktops else DEFAULT_SIZE, scale)
         self.fullscreen = fullscreen
@@ -75,7 +84,7 @@ class Window:
             else:
                 pygame.display.set_mode(self._size, pygame.RESIZABLE)
         except pygame.error as error:
-            raise BadInput(f"display: expected a window to open, got {error}; play with --headless") from error
+            raise BadInput(f"display: expected a window to open, got {error}; {self._instead}") from error
         pygame.mouse.set_visible(not self.fullscreen)
 
     @property

@@ -56,7 +56,7 @@ class ScriptAutoplayer:
     """A list of actions and ticks from the manifest, over and over: open loop, it never looks."""
 
     def __init__(self, script: list[tuple[Action, int]]) -> None:
-        self._actions = cycle([action for action, ticks in script for _ in range(ticks)])
+        self._actions = (action for action, ticks in cycle(script) for _ in range(ticks))  # lazily: ticks may be many
 
     def next_action(self, pixels: npt.NDArray[np.uint8]) -> Action:
         """The script's next action."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import io
+import stat
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -76,8 +78,9 @@ def find_world(name_or_path: str) -> Path:
     known = {path.name: path for path in bundled_worlds()}
     if name_or_path in known:
         return known[name_or_path]
-    if (Path(name_or_path) / MANIFEST_NAME).is_file():
-        return Path(name_or_path)
+    with contextlib.suppress(OSError):  # a path may be too long, or lead where one may not look
+        if (Path(name_or_path) / MANIFEST_NAME).is_file():
+            return Path(name_or_path)
     choices = ", ".join(known) or "none is bundled"
     raise BadInput(f"{name_or_path}: world: expected a known one ({choices}) or a folder with a {MANIFEST_NAME}")
 
@@ -107,9 +110,11 @@ def read_start_frames(path: Path, manifest: Manifest) -> StartFrames:
 def _verify_file(folder: Path, name: str, manifest: Manifest) -> None:
     entry, path = manifest.files[name], folder / name
     try:
-        size = path.stat().st_size
-        if size != entry.bytes:
-            raise BadInput(f"{path}: size: expected {entry.bytes} bytes, found {size}")
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would be read for ever
+            raise BadInput(f"{path}: file: expected a regular file")
+        if found.st_size != entry.bytes:
+            raise BadInput(f"{path}: size: expected {entry.bytes} bytes, found {found.st_size}")
         digest = hashlib.sha256()
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):

@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 
 MODEL_THREADS = 4  # beyond this a step this small gains nothing, and the window needs a core too
+MOST_THREADS = 64  # that may be asked for: more only exhausts the machine
 _FEATURES = (
     ("AVX512F", "avx512"),
     ("X86_V4", "avx512"),  # numpy's name for the group
@@ -102,7 +103,7 @@ def usable_cores() -> int:
 def model_threads() -> int:
     """Threads for a step graph on this machine; DREAMCADE_THREADS overrides it where it is a positive number."""
     wish = os.environ.get("DREAMCADE_THREADS", "")
-    return int(wish) if wish.isdecimal() and int(wish) > 0 else min(usable_cores(), MODEL_THREADS)
+    return min(int(wish), MOST_THREADS) if wish.isdecimal() and int(wish) > 0 else min(usable_cores(), MODEL_THREADS)
 
 
 def _quota_cores() -> int:

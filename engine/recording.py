@@ -7,12 +7,14 @@ at most a torn last line, which is passed over; damage anywhere else is told wit
 from __future__ import annotations
 
 import json
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.machine import MOST_THREADS
 from models.actions import Action
 from models.manifest import BadInput, first_problem, read_yaml
 
@@ -43,7 +45,7 @@ class SessionHeader(_Strict):
     backend: Text
     backend_version: Text
     device: Text
-    threads: Annotated[int, Field(strict=True, ge=1, le=4096)]
+    threads: Annotated[int, Field(strict=True, ge=1, le=MOST_THREADS)]
     instruction_set: Text
     rng_seed: Count
     start: Count
@@ -89,7 +91,11 @@ class SessionRecord:
 def read_session(folder: Path) -> SessionRecord:
     """Read a session folder. Raises BadInput naming file, line and field."""
     path = folder / SESSION_NAME
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise BadInput(f"{path}: file: cannot be read ({error.strerror or error})") from error
+    if not there:
         raise BadInput(f"{path}: file: expected a recorded session, found none")
     document = read_yaml(path, HEADER_LIMIT)
     try:
@@ -103,7 +109,10 @@ def read_session(folder: Path) -> SessionRecord:
 def _read_entries(path: Path) -> tuple[list[Entry], bool]:
     entries: list[Entry] = []
     try:
-        if path.stat().st_size > ACTIONS_LIMIT:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would be read for ever
+            raise BadInput(f"{path}: file: expected a regular file")
+        if found.st_size > ACTIONS_LIMIT:
             raise BadInput(f"{path}: size: expected at most {ACTIONS_LIMIT} bytes")
         with path.open("rb") as file:
             while line := file.readline(LINE_LIMIT):

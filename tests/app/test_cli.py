@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+import app.cli
 from app.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
+ROOT = Path(app.cli.__file__).parents[1]
 
 
 @pytest.fixture
@@ -39,12 +42,29 @@ def recording(run: Run, worlds: Path, tmp_path: Path) -> Path:
     return folder
 
 
+def flip_an_action(recording: Path, frame: int) -> None:
+    """Change what was played at a frame."""
+    log = recording / "actions.ndjson"
+    lines = log.read_text(encoding="utf-8").splitlines()
+    entry = json.loads(lines[frame])
+    entry["action"] = "left" if entry["action"] != "left" else "right"
+    lines[frame] = json.dumps(entry)
+    log.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def one_line(err: str) -> str:
     """What stands on stderr, which must be one line of ours."""
     assert err.startswith("dreamcade: ")
     assert err.count("\n") == 1
     assert "Traceback" not in err
     return err
+
+
+def without_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Linux machine on which no display server runs."""
+    for name in ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
 
 
 @pytest.mark.parametrize("command", [[], ["play"], ["bench"], ["replay"], ["worlds"], ["worlds", "verify"], ["doctor"]])
@@ -77,6 +97,10 @@ def test_every_command_has_help(run: Run, command: list[str]) -> None:
         ["replay", "nowhere", "--verify"],
         ["bench", "--world", "nowhere"],
         ["worlds", "verify", "nowhere"],
+        ["play", "--headless", "--world", "x" * 5000],
+        ["replay", "x" * 5000],
+        ["replay", "x" * 5000, "--verify"],
+        ["worlds", "verify", "x" * 5000],
     ],
 )
 def test_bad_usage_is_one_line_and_exit_2(run: Run, arguments: list[str]) -> None:
@@ -87,12 +111,20 @@ def test_bad_usage_is_one_line_and_exit_2(run: Run, arguments: list[str]) -> Non
 
 
 def test_without_a_display_one_line_names_headless(run: Run, worlds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("sys.platform", "linux")
+    without_a_display(monkeypatch)
     code, _, err = run("play", "--world", worlds / "hills")
     assert code == 2
     assert "--headless" in one_line(err)
+
+
+def test_without_a_display_replay_names_verify(
+    run: Run, recording: Path, worlds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_a_display(monkeypatch)
+    code, _, err = run("replay", recording, "--world", worlds / "hills")
+    assert code == 2
+    assert "--verify" in one_line(err)
+    assert "--headless" not in err
 
 
 def test_headless_play_reports_and_records(run: Run, worlds: Path, tmp_path: Path) -> None:
@@ -139,12 +171,7 @@ def test_replay_verifies_and_tells_a_flipped_action_at_its_frame(
     assert (code, err) == (0, "")
     assert "31 frames" in out
     assert json.loads(figures.read_text(encoding="utf-8"))["same"]
-    log = recording / "actions.ndjson"
-    lines = log.read_text(encoding="utf-8").splitlines()
-    entry = json.loads(lines[17])
-    entry["action"] = "left" if entry["action"] != "left" else "right"
-    lines[17] = json.dumps(entry)
-    log.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    flip_an_action(recording, 17)
     code, out, _ = run("replay", recording, "--verify", "--world", worlds / "hills")
     assert code == 1
     assert "frame 17" in out
@@ -154,6 +181,10 @@ def test_replay_in_a_window_plays_to_the_end(run: Run, recording: Path, worlds: 
     code, out, err = run("replay", recording, "--world", worlds / "hills")
     assert (code, err) == (0, "")
     assert "came out as recorded" in out
+    flip_an_action(recording, 17)
+    code, out, _ = run("replay", recording, "--world", worlds / "hills")
+    assert code == 1
+    assert "from frame 17 on" in out
 
 
 def test_a_recording_of_another_checkpoint_is_one_line(
@@ -238,10 +269,31 @@ def test_bench_prints_and_writes_the_document(run: Run, worlds: Path, tmp_path: 
     assert result["vram_peak_mb"] is None
 
 
-def test_figures_that_cannot_be_written_are_one_line(run: Run, tmp_path: Path) -> None:
-    code, _, err = run("doctor", "--json", tmp_path / "nowhere" / "out.json")
+@pytest.mark.parametrize("file", ["nowhere/out.json", ".", "..", "/", "x" * 5000])
+def test_figures_that_cannot_be_written_are_one_line(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run("doctor", "--json", file)
     assert code == 2
     one_line(err)
+
+
+def test_doctor_names_the_settings_file_in_use(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"recordings: {tmp_path / ('x' * 300)}", encoding="utf-8")
+    code, _, err = run("doctor", "--settings", file, "--json", tmp_path / "out.json")
+    assert (code, err) == (0, "")
+    facts = {fact["name"]: fact for fact in json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["facts"]}
+    assert (facts["settings"]["value"], facts["settings"]["meaning"]) == (str(file), "found")
+
+
+def test_a_terminal_that_knows_few_letters_gets_question_marks(tmp_path: Path) -> None:
+    for encoding in ("cp1252", "ascii"):
+        environment = os.environ | {"PYTHONIOENCODING": encoding, "XDG_CONFIG_HOME": str(tmp_path)}
+        command = [sys.executable, "-m", "app.cli", "doctor"]
+        done = subprocess.run(command, capture_output=True, env=environment, cwd=ROOT, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:

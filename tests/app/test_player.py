@@ -94,6 +94,34 @@ def test_tab_switches_world_without_restart(playing: Player, tap: Tap, turns: Tu
     turns(playing, lambda: playing.round.newest.index >= 3)
 
 
+def test_a_switch_of_world_goes_on_recording_in_a_new_folder(
+    playing: Player, tap: Tap, turns: Turns, settings: Settings
+) -> None:
+    tap(pygame.K_r)
+    turns(playing, lambda: playing.round.recorder is not None)
+    tap(pygame.K_TAB)
+    turns(playing, lambda: playing.round is not None and playing.round.name == "boxes")
+    turns(playing, lambda: playing.round.newest.index >= 3)
+    playing.leave()
+    assert playing.recording_problems == []
+    records = [read_session(folder) for folder in sorted(settings.recordings.iterdir())]
+    assert [record.header.world for record in records] == ["boxes", "hills"]
+    assert records[0].frames >= 3
+
+
+def test_a_recordings_folder_that_may_not_be_looked_into_is_told(
+    playing: Player, tap: Tap, turns: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    tap(pygame.K_r)
+    turns(playing, lambda: "Permission denied" in playing.hud.message)
+    assert playing.round is not None
+    assert playing.round.recorder is None
+
+
 def test_the_window_does_not_wait_while_the_other_world_is_built(
     playing: Player, tap: Tap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,7 +170,7 @@ def test_recording_leaves_a_session_that_verifies(playing: Player, tap: Tap, tur
 def test_a_recording_that_cannot_begin_is_told_and_play_goes_on(
     playing: Player, tap: Tap, turns: Turns, settings: Settings
 ) -> None:
-    settings.recordings.write_text("a file where a folder should be")
+    settings.recordings.write_text("a file where a folder should be", encoding="utf-8")
     tap(pygame.K_r)
     turns(playing, lambda: "recording" in playing.hud.message)
     assert playing.round is not None

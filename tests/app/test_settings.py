@@ -43,6 +43,7 @@ def test_a_good_file(file: Path) -> None:
     file.write_text(GOOD, encoding="utf-8")
     found = read_settings(file)
     assert (found.scale, found.overlay, found.threads) == (5, True, 2)
+    assert found.recordings == Path.home() / "clips"
     assert found.keys["hills"][Action.JUMP] == ("z", "space")
     assert found.command_keys[Command.PAUSE] == ("end",)
     assert found.command_keys[Command.RECORD] == ("r",)
@@ -66,6 +67,8 @@ def test_an_empty_file_is_all_defaults(file: Path) -> None:
         ("keys: {hills: {jump: [r]}}", "keys.hills.jump"),
         ("commands: {pause: [u]}", "commands"),
         ("threads: 1000", "threads"),
+        ("recordings: ~nosuchuser/x", "recordings"),
+        ('recordings: "a\\0b"', "recordings"),
         ("[", "document"),
         ("a: &x [*x, *x", "document"),
     ],
@@ -80,7 +83,7 @@ def test_what_is_wrong_is_one_line_with_file_and_field(file: Path, text: str, fi
 
 
 def test_a_named_file_must_be_there(file: Path) -> None:
-    with pytest.raises(BadInput, match="cannot be read"):
+    with pytest.raises(BadInput, match="found none"):
         load_settings(file, pytest.fail)
 
 

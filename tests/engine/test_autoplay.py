@@ -40,6 +40,12 @@ def test_script_plays_the_manifests_over_and_over(checkpoint: Checkpoint) -> Non
     assert play(checkpoint, "script:rest", 2) == [Action.NOOP] * 2
 
 
+def test_a_script_of_any_length_plays_at_once(checkpoint: Checkpoint) -> None:
+    script = [(Action.RIGHT, 10**30), (Action.LEFT, 1)]
+    endless = checkpoint.manifest.model_copy(update={"scripts": {"endless": script}})
+    assert make_autoplayer("script", endless, 0).next_action(PICTURE) is Action.RIGHT
+
+
 @pytest.mark.parametrize("name", ["reader", "", "random:x", "script:none", "sticky:"])
 def test_unknown_players_are_told(checkpoint: Checkpoint, name: str) -> None:
     if name == "sticky:":

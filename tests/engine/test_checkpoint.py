@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +42,17 @@ def test_compressed_start_frames_load_too(make_world: Any, reseal: Callable[...,
     np.savez_compressed(folder / "start_frames.npz", **starts)
     reseal(folder)
     assert np.array_equal(load_checkpoint(folder).start_pixels, starts["pixels"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes have no name in a folder there")
+def test_a_pipe_is_told_instead_of_waited_for(make_world: Any, reseal: Callable[..., None]) -> None:
+    path = make_world() / "encoder.onnx"
+    path.write_bytes(b"")
+    reseal(path.parent)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(BadInput, match=r"encoder\.onnx: file: expected a regular file"):
+        load_checkpoint(path.parent)
 
 
 @pytest.mark.parametrize("name", ["step.onnx", "encoder.onnx", "start_frames.npz"])

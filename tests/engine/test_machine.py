@@ -27,7 +27,9 @@ def test_a_containers_quota_counts(
     assert usable_cores() == (cores or free)
 
 
-@pytest.mark.parametrize(("setting", "threads"), [("3", 3), ("0", None), ("-1", None), ("many", None), ("", None)])
+@pytest.mark.parametrize(
+    ("setting", "threads"), [("3", 3), ("900", 64), ("0", None), ("-1", None), ("many", None), ("", None)]
+)
 def test_threads_can_be_set(setting: str, threads: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DREAMCADE_THREADS", setting)
     assert model_threads() == (threads or min(usable_cores(), 4))

@@ -70,14 +70,14 @@ def test_what_led_to_the_beginning_is_written_too(session: Session, tmp_path: Pa
 
 
 def test_an_occupied_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(BadInput, match="expected a new or an empty folder"):
         Recorder(tmp_path)
-    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"
 
 
 def test_a_place_that_cannot_hold_a_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(BadInput, match="recording: cannot be written"):
         Recorder(tmp_path / "file" / "rec")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,15 @@ def test_reads(write: Writer) -> None:
     assert isinstance(record.entries[4], FrameEntry) and record.entries[2] == ResetEvent(start=1, rng_seed=9)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes have no name in a folder there")
+def test_a_pipe_is_told_instead_of_waited_for(write: Writer) -> None:
+    folder = write()
+    (folder / "actions.ndjson").unlink()
+    os.mkfifo(folder / "actions.ndjson")
+    with pytest.raises(BadInput, match=r"actions\.ndjson: file: expected a regular file"):
+        read_session(folder)
+
+
 @pytest.mark.parametrize("tail", [b"{", b'{"index":2,"action":"left","tokens_digest":"00112233445566ff"}', b"\x00\x00"])
 def test_a_torn_last_line_is_passed_over(write: Writer, tail: bytes) -> None:
     record = read_session(write(tail=tail))
@@ -83,6 +94,7 @@ def test_killed_before_the_first_frame(write: Writer) -> None:
         ({"rng_seed": 1 << 63}, "session.yaml: rng_seed: "),
         ({"start": True}, "session.yaml: start: "),
         ({"threads": 0}, "session.yaml: threads: "),
+        ({"threads": 65}, "session.yaml: threads: "),
         ({"checkpoint_digest": "xyz"}, "session.yaml: checkpoint_digest: "),
         ({"schema_version": 2}, "session.yaml: schema_version: "),
         ({"flavour": 1}, "session.yaml: flavour: "),

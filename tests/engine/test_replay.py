@@ -71,11 +71,11 @@ def test_a_flipped_action_is_told_at_its_frame(
     recorded: Path, checkpoint: Checkpoint, backend: OnnxBackend, index: int
 ) -> None:
     path = recorded / "actions.ndjson"
-    lines = path.read_text().splitlines(keepends=True)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     entry: dict[str, Any] = json.loads(lines[index])
     entry["action"] = "left" if entry["action"] != "left" else "right"
     lines[index] = json.dumps(entry) + "\n"
-    path.write_text("".join(lines))
+    path.write_text("".join(lines), encoding="utf-8")
     report = verify(read_session(recorded), checkpoint, backend)
     assert not report.same and report.first_difference == index and report.line == index + 1
     assert report.expected == entry["tokens_digest"] != report.got
@@ -83,7 +83,8 @@ def test_a_flipped_action_is_told_at_its_frame(
 
 def test_another_noise_seed_differs_at_once(recorded: Path, checkpoint: Checkpoint, backend: OnnxBackend) -> None:
     header = recorded / "session.yaml"
-    header.write_text(header.read_text().replace("rng_seed: 5", "rng_seed: 6"))
+    text = header.read_text(encoding="utf-8")
+    header.write_text(text.replace("rng_seed: 5", "rng_seed: 6"), encoding="utf-8")
     assert verify(read_session(recorded), checkpoint, backend).first_difference == 1
 
 
@@ -118,7 +119,7 @@ def test_what_this_world_does_not_have_is_told_before_anything_runs(
     recorded: Path, checkpoint: Checkpoint, file: str, old: str, new: str, message: str
 ) -> None:
     path = recorded / file
-    path.write_text(path.read_text().replace(old, new))
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     record = read_session(recorded)
     if not message:
         check_playable(record, checkpoint)
