@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from app.keymap import command_codes
+from app.keymap import check_keys, command_codes
 from app.menu import Menu
 from app.picture import find_theme
 from app.player import Outcome, Player, PlayOptions
@@ -13,18 +13,23 @@ from app.shelf import Shelf
 from app.window import Window, find_display
 from engine.autoplay import make_autoplayer
 from engine.checkpoint import Checkpoint, bundled_worlds, find_world
-from models.manifest import BadInput, read_manifest
+from models.manifest import BadInput, Manifest, read_manifest
 
 
-def open_shelf(world: str | None, threads: int | None) -> tuple[Shelf, str | None]:
+def open_shelf(world: str | None, threads: int | None, settings: Settings) -> tuple[Shelf, str | None]:
     """The bundled worlds, with `world` (a name or a folder) among them. Returns its name too; raises BadInput if it is
     broken. A bundled world of the same name yields to a folder that was named."""
+    commands = command_codes(settings.command_keys)
+
+    def check(manifest: Manifest) -> None:
+        check_keys(manifest, settings.keys.get(manifest.name, {}), commands)
+
     named = find_world(world) if world is not None else None
     if named is None:
-        return Shelf(bundled_worlds(), threads), None
+        return Shelf(bundled_worlds(), threads, check), None
     name = read_manifest(named).name
     others = [folder for folder in bundled_worlds() if folder.name != name and folder != named]
-    shelf = Shelf([named, *others], threads)
+    shelf = Shelf([named, *others], threads, check)
     if name not in shelf.names:
         raise BadInput(shelf.problems[0])
     return shelf, name
@@ -40,7 +45,7 @@ def run_arcade(
 ) -> None:
     """Open the window and stay until the player quits. `world` is played first, else the menu shows."""
     find_display()  # before anything is read: without one there is nothing to read it for
-    shelf, chosen = open_shelf(world, threads)
+    shelf, chosen = open_shelf(world, threads, settings)
     try:
         if chosen is not None:
             _check_options(shelf.checkpoint(chosen), options)

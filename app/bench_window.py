@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pygame
 
-from app.keymap import Keymap, key_code
-from app.player import Outcome, Player
+from app.keymap import COMMAND_KEYS, Keymap, check_keys, command_codes, key_code
+from app.player import Player, PlayOptions
 from app.round import Exchanges, Round
 from app.settings import Settings
 from app.shelf import Shelf
@@ -32,9 +32,11 @@ class BenchWindow:
         self._shelf.close()
         self._window.close()
 
-    def drive(self, stage: Stage) -> None:
-        """Show a running loop until it has made its frames, pressing the keys that are due."""
-        player = Player(self._window, self._shelf, Settings(overlay=True), clock=stage.clock)
+    def drive(self, stage: Stage) -> float | None:
+        """Show a running loop until it has made its frames, pressing the keys that are due. When the first flip was."""
+        check_keys(stage.manifest, {}, command_codes(COMMAND_KEYS))
+        options = PlayOptions(measured=True)
+        player = Player(self._window, self._shelf, Settings(overlay=True), options, stage.clock)
         exchanges = Exchanges(stage.loop, stage.actions, stage.frames, stage.telemetry)
         player.round = Round(exchanges, None)
         held: set[int] = set()
@@ -42,8 +44,9 @@ class BenchWindow:
             for action, when in stage.presses.due(stage.clock()):
                 held = press(player.round.keymap, action, held, when)
             player.turn()
-        if player.outcome is Outcome.QUIT:
-            raise KeyboardInterrupt  # the window was closed: half a run is no figure
+        if player.outcome is not None and stage.loop.error is None:
+            raise KeyboardInterrupt  # the player left: half a run is no figure
+        return player.first_frame_at
 
 
 def press(keymap: Keymap, action: Action, held: set[int], when: float) -> set[int]:

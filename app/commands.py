@@ -20,6 +20,8 @@ def obey(player: Player, command: Command) -> None:
     """Carry out a command."""
     if command is Command.MENU:
         player.to_menu()
+    elif player.options.measured:
+        player.hud.toast("not while play is measured")
     elif command is Command.FULLSCREEN:
         player.window.toggle_fullscreen()
         player.release_all()

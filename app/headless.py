@@ -50,4 +50,6 @@ def run_headless(
         raise BadInput(report.recording_problem)
     if report.recording is not None:
         console.print(f"recorded: {report.recording}", highlight=False, soft_wrap=True)
+    if report.video_problem is not None:
+        console.print(report.video_problem, highlight=False, soft_wrap=True, markup=False)
     return {"start": begin, "rng_seed": rng_seed, "autoplay": autoplay, **asdict(report)}

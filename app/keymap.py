@@ -106,6 +106,15 @@ def world_keys(manifest: Manifest, chosen: Mapping[Action, tuple[str, ...]]) -> 
     }
 
 
+def check_keys(manifest: Manifest, chosen: Mapping[Action, tuple[str, ...]], commands: Mapping[int, Command]) -> None:
+    """Raise BadInput where a key of the world isn't one that pygame knows, or is a command's, which would win."""
+    for action, names in world_keys(manifest, chosen).items():
+        where = f"{manifest.name}: keys.{action}"
+        for name in names:
+            if (code := key_code(name, where)) in commands:
+                raise BadInput(f"{where}: expected a free key, but {name!r} is {commands[code]}")
+
+
 class Keymap:
     """The held keys of one world and the Action that they make."""
 

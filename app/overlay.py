@@ -8,7 +8,7 @@ import pygame
 
 from app.pixel_font import LINE, Colour, fit_text, wrap_text
 from app.widgets import CYAN, DIM, FAINT, GREEN, INK, PINK, RED, YELLOW, draw_text, panel
-from engine.telemetry import SPARKLINE, TARGET_LINE, Spread, TelemetrySnapshot
+from engine.telemetry import SPARKLINE, Spread, TelemetrySnapshot
 
 WIDTH = 192  # font pixels
 MARGIN = 8
@@ -57,7 +57,7 @@ def speed_rows(figures: TelemetrySnapshot, facts: PlayFacts) -> list[Row]:
         Row("compute p50 / p99 ms", show_spread(figures.compute_ms), RED if slow else INK),
         Row("interval p50 / p99 ms", show_spread(figures.interval_ms)),
         Row("key → screen ms", show_spread(figures.key_to_screen_ms)),
-        Row("dropped · late frames", f"{figures.dropped} · {figures.late}"),
+        Row("dropped · late frames", f"{figures.dropped} · {figures.late + figures.missed}"),
     ]
 
 
@@ -178,5 +178,6 @@ class Overlay:
                 draw_text(surface, fit_text(line, width, scale), (left, y), INK, scale)
                 y += LINE * scale
         y = self._rule(surface, y)
-        draw_text(surface, TARGET_LINE, (left, y), DIM, scale)
-        draw_text(surface, f"— {figures.target}", (left, y + LINE * scale), TARGET_COLOURS[figures.target], scale)
+        for line in wrap_text(figures.target_line, width, scale):
+            draw_text(surface, line, (left, y), TARGET_COLOURS[figures.target], scale)
+            y += LINE * scale

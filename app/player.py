@@ -33,6 +33,7 @@ from engine.autoplay import make_autoplayer
 from engine.frame import Frame
 from engine.recorder import Recorder
 from engine.session import Session
+from engine.unanswered import UnansweredKeys
 from models.manifest import BadInput, Manifest
 
 POLL_SECONDS = 0.004  # keys are looked at this often while no frame comes
@@ -61,6 +62,7 @@ class PlayOptions:
     record: Path | None = None
     capped: bool = True
     playback: bool = False  # a recording decides what happens: no new start, no other world
+    measured: bool = False  # by the bench: no command but leaving, for any other would show in the figures
 
 
 class Player:
@@ -87,10 +89,10 @@ class Player:
         self.overlay_shown = settings.overlay
         self.first_frame_at: float | None = None
         self._clock = clock
-        self.recording_problems: list[str] = []  # why recordings broke off, one line each
+        self.recording_problems: list[str] = []  # why recordings broke off or lost their video, one line each
         self._coming: tuple[str, Future[Session]] | None = None
         self._commands = command_codes(settings.command_keys)
-        self._unanswered: float | None = None  # when the oldest key event that no frame has shown yet happened
+        self._unanswered = UnansweredKeys()
         self._flips: deque[float] = deque(maxlen=DRAW_RATE)
         self._drawn = 0.0
         self._finishing: list[Recorder] = []  # stopped, perhaps not on disk yet
@@ -138,14 +140,14 @@ class Player:
             ours = keymap.press(code) if down else keymap.release(code)
             if ours and keymap.action is not actions.held:
                 actions.put(keymap.action, happened)
-                self._unanswered = self._unanswered or happened
+                self._unanswered.add(happened, self._clock())
 
     def release_all(self) -> None:
         """The window lost the keyboard: releases would be missed."""
         if self.round is not None:
             self.round.keymap.release_all()
             self.round.actions.clear()
-        self._unanswered = None
+        self._unanswered.clear()
 
     def _next_frame(self) -> Frame | None:
         """The newest frame if it is time to draw one; else a short wait: keys are polled often but not hotly."""
@@ -163,9 +165,8 @@ class Player:
         self.draw()
         now = self._clock()
         self.first_frame_at = self.first_frame_at or now
-        if self._unanswered is not None and frame.times.taken >= self._unanswered:
-            self.round.telemetry.add_flip(now - self._unanswered)
-            self._unanswered = None
+        if (pressed := self._unanswered.answer(frame.times.taken)) is not None:
+            self.round.telemetry.add_flip(now - pressed)
         if self.options.frames is not None and frame.index >= self.options.frames:
             self.outcome = Outcome.QUIT
 
@@ -284,8 +285,11 @@ class Player:
             return
         if self.round.error is not None:
             self._fail(self.round.name, self.round.error)
-        elif self.round.recorder is not None and self.round.recorder.problem is not None:
-            self.stop_recording()
+        elif (recorder := self.round.recorder) is not None:
+            if recorder.problem is not None:
+                self.stop_recording()
+            elif recorder.video_problem is not None and self._keep_problem(recorder.video_problem):
+                self.hud.toast(recorder.video_problem, LONG_TOAST)
 
     def _fail(self, world: str, error: Exception) -> None:
         """A world broke. The one that is played goes on if it was another; else it's back to the menu."""
@@ -303,7 +307,7 @@ class Player:
             self.round.end()
             self.shelf.retire(self.round.loop)
         self.round = None
-        self._unanswered = None
+        self._unanswered.clear()
 
     def to_menu(self) -> None:
         """Leave the world for the menu."""
@@ -318,8 +322,8 @@ class Player:
             self.round = None
         for recorder in self._finishing:
             recorder.close()
-            if recorder.problem is not None:
-                self.recording_problems.append(recorder.problem)
+            self._keep_problem(recorder.problem)
+            self._keep_problem(recorder.video_problem)
         self._finishing.clear()
         self.hud.set_recording(False)
 
@@ -339,6 +343,13 @@ class Player:
             self.start_recording(recording_folder(parent, self.round.name, datetime.now()))
         except (BadInput, OSError) as error:
             self.hud.toast(str(error), LONG_TOAST)
+
+    def _keep_problem(self, problem: str | None) -> bool:
+        """Keep a recording's problem to be told in the end. Whether it is a new one."""
+        new = problem is not None and problem not in self.recording_problems
+        if new and problem is not None:
+            self.recording_problems.append(problem)
+        return new
 
     def stop_recording(self) -> None:
         """Finish the recording, if there is one; `leave` waits until it is on disk."""

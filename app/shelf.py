@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.frame_loop import FrameLoop
 from engine.session import Session
-from models.manifest import BadInput
+from models.manifest import BadInput, Manifest
 
 
 class Shelf:
     """Worlds by name. A world that can't be loaded is left out and its one-line reason kept in `problems`."""
 
-    def __init__(self, folders: Iterable[Path], threads: int | None = None) -> None:
+    def __init__(
+        self,
+        folders: Iterable[Path],
+        threads: int | None = None,
+        check: Callable[[Manifest], None] = lambda manifest: None,
+    ) -> None:
+        """Load the worlds in `folders`; `check` raises BadInput for what else makes one unfit."""
         self.problems: list[str] = []
         self._threads = threads
         self._checkpoints: dict[str, Checkpoint] = {}
@@ -24,6 +30,7 @@ class Shelf:
         for folder in folders:
             try:
                 checkpoint = load_checkpoint(folder)
+                check(checkpoint.manifest)
                 self._checkpoints[checkpoint.manifest.name] = checkpoint
             except BadInput as error:
                 self.problems.append(str(error))

@@ -24,6 +24,7 @@ from engine.memory import resident_mb
 from engine.pacing import Pacer
 from engine.session import Session
 from engine.telemetry import Spread, Telemetry, TelemetrySnapshot
+from engine.unanswered import UnansweredKeys
 from models.actions import Action
 from models.manifest import BadInput, Manifest
 
@@ -64,8 +65,8 @@ class KeyPresses:
 class Stage:
     """What a window driver is given: a running loop and its exchanges.
 
-    Until `finished`, the driver puts the presses that are due into `actions`, shows the newest of `frames`, and calls
-    `shown` right after its flip.
+    Until `finished`, the driver puts the presses that are due into `actions`, shows the newest of `frames`, and tells
+    `telemetry` of the flips that answer a press. It returns the time of its first flip, None where there was none.
     """
 
     loop: FrameLoop
@@ -82,18 +83,8 @@ class Stage:
         """Whether enough frames have been made, or none will come any more."""
         return self.loop.session.index >= self.wanted or not self.loop.running
 
-    def press_due(self) -> None:
-        """Put the key events that are due by now."""
-        for action, when in self.presses.due(self.clock()):
-            self.actions.put(action, when)
 
-    def shown(self, key_time: float | None) -> None:
-        """A frame has just been flipped; `key_time` is that of its times."""
-        if key_time is not None:
-            self.telemetry.add_flip(self.clock() - key_time)
-
-
-WindowDriver = Callable[[Stage], None]
+WindowDriver = Callable[[Stage], float | None]
 
 
 @dataclass(frozen=True)
@@ -110,7 +101,7 @@ class BenchResult:
     interval_ms: Spread
     key_to_screen_ms: dict[str, float | None]
     on_time: float | None
-    startup_s: float
+    startup_s: float | None
     rss_mb: float
     vram_peak_mb: float | None
     matrix_share: float | None
@@ -134,13 +125,21 @@ def bench(
     return {"schema": SCHEMA, "machine": facts, "results": [asdict(result) for result in results]}
 
 
-def drive_headless(stage: Stage) -> None:
+def drive_headless(stage: Stage) -> float | None:
     """A window that shows nothing: it takes every frame as soon as it is there, and presses keys between them."""
+    first: float | None = None
+    unanswered = UnansweredKeys()
     while not stage.finished:
         frame = stage.frames.take_newest(timeout=min(0.05, max(1e-4, stage.presses.until_next(stage.clock()))))
+        now = stage.clock()
         if frame is not None:
-            stage.shown(frame.times.key_time)
-        stage.press_due()
+            first = now if first is None else first
+            if (pressed := unanswered.answer(frame.times.taken)) is not None:
+                stage.telemetry.add_flip(now - pressed)
+        for action, when in stage.presses.due(now):
+            stage.actions.put(action, when)
+            unanswered.add(when, stage.clock())
+    return first
 
 
 def matrix_rate(clock: Callable[[], float] = time.perf_counter) -> float:
@@ -170,10 +169,9 @@ def _bench_world(
         backend.warm_up()
         session = Session(checkpoint, backend, clock)
         session.reset(0, 0)
-        startup = age + clock() - began
-        free = _play(session, frames, window, clock, capped=False)
+        free, shown = _play(session, frames, window, clock, capped=False)
         session.reset(0, 0)
-        paced = _play(session, frames, window, clock, capped=True)
+        paced, _ = _play(session, frames, window, clock, capped=True)
         latency = paced.key_to_screen_ms
         result = BenchResult(
             world=checkpoint.manifest.name,
@@ -185,10 +183,10 @@ def _bench_world(
             compute_ms=paced.compute_ms,
             interval_ms=paced.interval_ms,
             key_to_screen_ms={"p50": latency.p50, "p99": latency.p99},
-            on_time=1 - paced.late / paced.frames if paced.frames else None,
-            startup_s=startup,
+            on_time=paced.on_time,
+            startup_s=None if shown is None else age + shown - began,
             rss_mb=resident_mb(),
-            vram_peak_mb=None if backend.info.device.startswith("CPU") else paced.vram_mb,
+            vram_peak_mb=paced.vram_mb,
             matrix_share=None,
         )
         return result, checkpoint.manifest.cost.operations
@@ -198,7 +196,8 @@ def _bench_world(
 
 def _play(
     session: Session, frames: int, window: WindowDriver, clock: Callable[[], float], *, capped: bool
-) -> TelemetrySnapshot:
+) -> tuple[TelemetrySnapshot, float | None]:
+    """A run's figures, and when its first frame was shown."""
     manifest = session.checkpoint.manifest
     actions, mailbox, telemetry = ActionMailbox(), FrameMailbox(), Telemetry(clock, window=frames)
     loop = FrameLoop(session, actions, mailbox, Pacer(manifest.tick_rate, clock, capped=capped), telemetry)
@@ -206,12 +205,12 @@ def _play(
     stage = Stage(loop, actions, mailbox, telemetry, presses, manifest, frames, clock)
     loop.start()
     try:
-        window(stage)
+        shown = window(stage)
     finally:
         loop.stop()
     if loop.error is not None:
         raise loop.error
-    return telemetry.snapshot()
+    return telemetry.snapshot(), shown
 
 
 def _share(operations: int, fps: float | None, rate: float) -> float | None:

@@ -15,8 +15,6 @@ from engine.recorder import Recorder
 from engine.session import Session
 from engine.telemetry import Telemetry
 
-COMMANDS = 64  # waiting requests; a person never gets near it
-
 
 class FrameLoop:
     """Steps a session, one frame a tick, in a thread of its own.
@@ -42,7 +40,7 @@ class FrameLoop:
         self._telemetry = telemetry
         self._recorder: Recorder | None = None
         self._asked = threading.Condition()
-        self._commands: deque[Callable[[], None]] = deque(maxlen=COMMANDS)
+        self._commands: deque[Callable[[], None]] = deque()  # unbounded: none may be lost
         self._paused = False
         self._single_steps = 0
         self._stopping = False
@@ -114,6 +112,7 @@ class FrameLoop:
             self._record(None)
 
     def _tick(self) -> None:
+        missed = self._pacer.missed
         deadline = self._pacer.wait()
         action, key_time = self._actions.take()
         frame = self._session.step(action, key_time)
@@ -123,7 +122,8 @@ class FrameLoop:
         ready, last = frame.times.ready, self._last_ready
         self._last_ready = ready
         interval = None if last is None else ready - last
-        self._telemetry.add(frame, interval, late=ready > deadline + self._pacer.period)
+        late = ready > deadline + self._pacer.period
+        self._telemetry.add(frame, interval, late, self._pacer.missed - missed)
         self._telemetry.set_dropped(self._frames.dropped)
 
     def _may_tick(self) -> bool:

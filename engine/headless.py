@@ -29,6 +29,7 @@ class HeadlessReport:
     last_digest: str
     recording: str | None
     recording_problem: str | None
+    video_problem: str | None
 
 
 def play_headless(
@@ -74,4 +75,5 @@ def play_headless(
         last_digest=frame.tokens_digest,
         recording=None if record_dir is None else str(record_dir),
         recording_problem=None if recorder is None else recorder.problem,
+        video_problem=None if recorder is None else recorder.video_problem,
     )

@@ -24,13 +24,16 @@ class Pacer:
         self.period = 1.0 / tick_rate
         self.clock = clock
         self.capped = capped
+        self.missed = 0  # ticks so far that a loop too far behind has never made up for
         self._sleep = sleep
         self._next: float | None = None
 
     def wait(self) -> float:
         """Sleep until the next deadline and return it. Uncapped, or after `restart`, the deadline is now."""
         now = self.clock()
-        if not self.capped or self._next is None or now - self._next > LATE_TICKS * self.period:
+        behind = 0.0 if not self.capped or self._next is None else (now - self._next) / self.period
+        if not self.capped or self._next is None or behind > LATE_TICKS:
+            self.missed += int(behind)  # the newest of the ticks that have passed is made now
             self._next = now + self.period
             return now
         deadline = self._next

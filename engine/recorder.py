@@ -1,8 +1,9 @@
 """Recording while playing. Owns the thread that writes a session folder; refuses to slow the game or to read it back.
 
 Actions are never dropped: if a disk stands still for so long that their queue fills, the recording ends. Pictures are
-dropped from the video when the encoder falls behind; the one before is then shown for longer, so time stays true.
-What cannot be written any more ends the recording with one line in `problem`; play goes on and what is complete stays.
+dropped from the video when the encoder falls behind; the one before is then shown for longer, so time stays true. A
+video that fails ends with one line in `video_problem`, and the actions, which are all that a replay needs, go on. What
+cannot be written any more ends the recording with one line in `problem`; play goes on and what is complete stays.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Recorder:
         """Make `folder`, which must be new or empty. `palette` colours the video (None: the first). Raises BadInput."""
         self.folder = folder
         self.problem: str | None = None
+        self.video_problem: str | None = None
         self.dropped_pictures = 0
         self._palette = palette
         self._clock = clock
@@ -53,6 +55,7 @@ class Recorder:
         self._ticks = 0
         self._thread: threading.Thread | None = None
         self._colours: Picture | None = None
+        self._video: VideoWriter | None = None
         self._log = _make_folder(folder)
 
     @property
@@ -91,10 +94,13 @@ class Recorder:
             self._changed.notify_all()
 
     def close(self, timeout: float = 30.0) -> None:
-        """Finish and wait until all is on disk."""
+        """Finish and wait until all is on disk; what isn't by then is given up."""
         self.finish()
         if self._thread is not None:
             self._thread.join(timeout)
+            with self._changed:
+                if self._thread.is_alive() and self.problem is None:
+                    self.problem = f"{self.folder}: recording: stopped (not all was written within {timeout:g} s)"
             return
         self._log.close()
         with contextlib.suppress(OSError):  # never begun: leave nothing behind
@@ -124,25 +130,41 @@ class Recorder:
             self._changed.notify_all()
 
     def _run(self, header: SessionHeader, history: History, shape: tuple[int, ...]) -> None:
-        log, video = self._log, None
+        log = self._log
         try:
             _write_header(self.folder, header)
             for index, (action, digest) in enumerate(history):
                 log.add(_line(index=index, action=action.value, tokens_digest=digest))
             log.flush()
-            video = VideoWriter(self.folder / VIDEO_NAME, shape, header.tick_rate)
-            self._write_all(log, video)
-            video.close()
+            self._open_video(shape, header.tick_rate)
+            self._write_all(log)
+            self._try_video(lambda video: video.close())
             log.sync()
-        except Exception as error:  # disk, encoder: play must go on whatever it is
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            self._fail(reason or type(error).__name__)
-            if video is not None:
-                video.abandon()
+        except Exception as error:  # play must go on whatever it is
+            self._fail(_reason(error))
+            if self._video is not None:
+                self._video.abandon()
         finally:
             log.close()
 
-    def _write_all(self, log: _ActionLog, video: VideoWriter) -> None:
+    def _open_video(self, shape: tuple[int, ...], tick_rate: int) -> None:
+        try:
+            self._video = VideoWriter(self.folder / VIDEO_NAME, shape, tick_rate)
+        except Exception as error:  # an encoder that isn't there is no reason to lose the actions
+            self.video_problem = f"{self.folder}: video: not made ({_reason(error)})"
+
+    def _try_video(self, work: Callable[[VideoWriter], None]) -> None:
+        """Do something to the video, if there still is one; what fails ends it alone."""
+        if self._video is None:
+            return
+        try:
+            work(self._video)
+        except Exception as error:  # disk or encoder, each with kinds of its own
+            self._video.abandon()
+            self._video = None
+            self.video_problem = f"{self.folder}: video: ended early ({_reason(error)})"
+
+    def _write_all(self, log: _ActionLog) -> None:
         synced = self._clock()
         while (work := self._next_work()) is not None:
             lines, picture = work
@@ -150,12 +172,15 @@ class Recorder:
                 log.add(line)
             log.flush()
             if picture is not None:
-                tick, pixels = picture
-                video.add(pixels if self._colours is None else self._colours[pixels], tick)
+                self._write_picture(*picture)
             if self._clock() - synced >= SYNC_EVERY:
                 log.sync()
-                video.sync()
+                self._try_video(lambda video: video.sync())
                 synced = self._clock()
+
+    def _write_picture(self, tick: int, pixels: Picture) -> None:
+        coloured = pixels if self._colours is None else self._colours[pixels]
+        self._try_video(lambda video: video.add(coloured, tick))
 
     def _next_work(self) -> tuple[list[bytes], tuple[int, Picture] | None] | None:
         """All waiting lines and one picture, so that lines never wait for more than one; None when all is done."""
@@ -171,7 +196,7 @@ class Recorder:
 
     def _fail(self, reason: str) -> None:
         with self._changed:
-            self.problem = f"{self.folder}: recording: stopped ({reason.splitlines()[0]})"
+            self.problem = f"{self.folder}: recording: stopped ({reason})"
             self._lines.clear()
             self._pictures.clear()
             self._changed.notify_all()
@@ -197,6 +222,12 @@ class _ActionLog:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _reason(error: Exception) -> str:
+    """Why something failed, in one line."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return (text.splitlines() or [type(error).__name__])[0]
 
 
 def _make_folder(folder: Path) -> _ActionLog:

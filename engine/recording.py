@@ -91,12 +91,6 @@ class SessionRecord:
 def read_session(folder: Path) -> SessionRecord:
     """Read a session folder. Raises BadInput naming file, line and field."""
     path = folder / SESSION_NAME
-    try:
-        there = path.is_file()
-    except OSError as error:
-        raise BadInput(f"{path}: file: cannot be read ({error.strerror or error})") from error
-    if not there:
-        raise BadInput(f"{path}: file: expected a recorded session, found none")
     document = read_yaml(path, HEADER_LIMIT)
     try:
         header = SessionHeader.model_validate(document)

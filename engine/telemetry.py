@@ -47,11 +47,17 @@ class TelemetrySnapshot:
     compute_history_ms: tuple[float, ...]
     dropped: int
     late: int
+    missed: int
     entropy: float | None
     backend: BackendInfo | None
     rss_mb: float
     vram_mb: float | None
     target: Target
+
+    @property
+    def on_time(self) -> float | None:
+        """Share of all ticks, those without a frame included, whose frame came in time; None before the first."""
+        return (self.frames - self.late) / (self.frames + self.missed) if self.frames else None
 
     @property
     def target_line(self) -> str:
@@ -82,11 +88,13 @@ class Telemetry:
             self._backend = backend
             self._clear()
 
-    def add(self, frame: Frame, interval: float | None, late: bool = False) -> None:
-        """A frame was made, `interval` seconds after the one before (None after a pause), `late` by a tick or more."""
+    def add(self, frame: Frame, interval: float | None, late: bool = False, missed: int = 0) -> None:
+        """A frame was made, `interval` seconds after the one before (None after a pause), `late` by a tick or more;
+        before it, `missed` ticks went by without one."""
         with self._lock:
             self._frames += 1
             self._late += late
+            self._missed += missed
             self._compute.append(frame.times.compute_s)
             if interval is not None:
                 self._intervals.append(interval)
@@ -117,6 +125,7 @@ class Telemetry:
                 compute_history_ms=tuple(1000 * s for s in list(self._compute)[-SPARKLINE:]),
                 dropped=self._dropped,
                 late=self._late,
+                missed=self._missed,
                 entropy=self._entropy,
                 backend=self._backend,
                 rss_mb=rss,
@@ -125,7 +134,7 @@ class Telemetry:
             )
 
     def _clear(self) -> None:
-        self._frames = self._late = 0
+        self._frames = self._late = self._missed = 0
         self._compute: deque[float] = deque(maxlen=self._window)
         self._intervals: deque[float] = deque(maxlen=self._window)
         self._flips: deque[float] = deque(maxlen=FLIPS)
@@ -134,15 +143,21 @@ class Telemetry:
     def _memory_now(self) -> tuple[float, float | None]:
         now = self._clock()
         if self._memory is None or now - self._memory[0] >= MEMORY_EVERY:
-            if self._vram is None:
-                self._vram = VramProbe()
-            self._memory = (now, resident_mb(), self._vram.used_mb())
+            self._memory = (now, resident_mb(), self._vram_now())
         return self._memory[1], self._memory[2]
+
+    def _vram_now(self) -> float | None:
+        """None on the CPU: what others keep on a card that isn't used says nothing about this play."""
+        if self._backend is None or self._backend.on_cpu:
+            return None
+        if self._vram is None:
+            self._vram = VramProbe()
+        return self._vram.used_mb()
 
 
 def judge_target(backend: BackendInfo | None, fps: float | None, vram_mb: float | None) -> Target:
     """Judged on what runs: another device says nothing, and what wasn't measured isn't met."""
-    if backend is None or backend.device.startswith("CPU") or TARGET_CARD not in backend.device:
+    if backend is None or backend.on_cpu or TARGET_CARD not in backend.device:
         return "not this device"
     if fps is None or vram_mb is None:
         return "not met"

@@ -19,6 +19,11 @@ class BackendInfo:
     threads: int
     instruction_set: str
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the processor runs the graph, not a card."""
+        return self.device.startswith("CPU")
+
 
 @dataclass(frozen=True)
 class StepOutput:

@@ -15,6 +15,7 @@ from app.arcade import open_shelf, run_arcade
 from app.menu import Menu
 from app.player import Outcome, Player, PlayOptions
 from app.settings import Settings
+from models.actions import Action
 from models.manifest import BadInput
 
 Tap = Callable[..., None]
@@ -30,10 +31,10 @@ def bundled(worlds: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_named_world_comes_first_and_replaces_a_bundled_one(bundled: Path, make_world: Callable[..., Path]) -> None:
-    shelf, name = open_shelf(None, 1)
+    shelf, name = open_shelf(None, 1, Settings())
     assert (shelf.names, name) == (["boxes", "hills"], None)
     own = make_world("boxes")
-    shelf, name = open_shelf(str(own), 1)
+    shelf, name = open_shelf(str(own), 1, Settings())
     assert (shelf.names, name) == (["boxes", "hills"], "boxes")
     assert shelf.checkpoint("boxes").folder == own
 
@@ -107,6 +108,20 @@ def test_a_world_that_breaks_is_told_in_the_menu(
     assert line.startswith("brittle: ")
     with pytest.raises(BadInput, match=r"^brittle: "):  # nobody looks at a run that was to end by itself
         run_arcade(settings, PlayOptions(frames=100), str(folder), 1, False, lambda line: None)
+
+
+@pytest.mark.parametrize(("key", "words"), [("nokey", "pygame key name"), ("tab", "is next world")])
+def test_keys_that_cannot_be_played_with_are_told_before_a_window_opens(
+    settings: Settings, make_world: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, key: str, words: str
+) -> None:
+    manifest = make_world("keys") / "manifest.yaml"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace("- space", f"- {key}"), encoding="utf-8")
+    monkeypatch.setattr(arcade, "Window", pytest.fail)
+    with pytest.raises(BadInput, match=f"^keys: keys.jump: .*{words}"):
+        run_arcade(settings, PlayOptions(), str(manifest.parent), 1, False, pytest.fail)
+    chosen = {"keys": {Action.JUMP: ("space",)}}
+    shelf, _ = open_shelf(str(manifest.parent), 1, settings.model_copy(update={"keys": chosen}))
+    assert "keys" in shelf.names  # the player's own choice mends it
 
 
 def test_options_are_checked_before_a_window_opens(

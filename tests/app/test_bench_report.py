@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pygame
 import pytest
 
 from app.bench_report import missed_targets, print_bench
-from app.bench_window import press
+from app.bench_window import BenchWindow, press
 from app.keymap import Keymap
 from app.window import Window
+from engine.bench import bench
 from models.actions import Action
 from models.manifest import read_manifest
 
@@ -72,6 +75,13 @@ def test_what_was_not_measured_says_so(capsys: pytest.CaptureFixture[str]) -> No
     out = capsys.readouterr().out
     assert "not measured" in out
     assert "≤ 67 ms" in out
+
+
+def test_a_window_that_is_left_gives_no_figures(worlds: Path, tap: Callable[..., None]) -> None:
+    with BenchWindow() as driver:
+        tap(pygame.K_ESCAPE)
+        with pytest.raises(KeyboardInterrupt):
+            bench([worlds / "hills"], 1000, driver.drive, 1)
 
 
 def test_presses_go_through_the_event_queue(window: Window, worlds: Any) -> None:

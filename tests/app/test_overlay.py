@@ -26,6 +26,7 @@ def figures(**changes: object) -> TelemetrySnapshot:
         "compute_history_ms": (),
         "dropped": 0,
         "late": 0,
+        "missed": 0,
         "entropy": None,
         "backend": None,
         "rss_mb": 123.4,
@@ -61,6 +62,11 @@ def test_figures_stand_beside_their_labels() -> None:
     assert rows["memory"] == "123 MB"
     assert "VRAM" not in rows
     assert device_lines(MEASURED) == ["CPU Some Processor", "onnxruntime 1.32.0, 2 threads, avx2"]
+
+
+def test_ticks_without_a_frame_count_as_late() -> None:
+    rows = {row.label: row.value for row in speed_rows(figures(dropped=1, late=2, missed=30), FACTS)}
+    assert rows["dropped · late frames"] == "1 · 32"
 
 
 def test_vram_is_shown_where_there_is_a_card() -> None:

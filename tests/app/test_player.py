@@ -307,6 +307,43 @@ def test_a_disk_that_fills_up_ends_the_recording_alone(
     assert playing.recording_problems == [recorder.problem]
 
 
+def test_a_video_that_fails_is_told_once_and_the_recording_goes_on(
+    playing: Player, tap: Tap, turns: Turns, settings: Settings
+) -> None:
+    tap(pygame.K_r)
+    turns(playing, lambda: playing.round.recorder is not None)
+    recorder = playing.round.recorder
+    recorder.video_problem = "folder: video: ended early (no such encoder)"
+    index = playing.round.newest.index
+    turns(playing, lambda: playing.round.newest.index > index + 3)
+    assert "no such encoder" in playing.hud.message
+    assert playing.round.recorder is recorder
+    playing.leave()
+    assert playing.recording_problems == [recorder.video_problem]
+    (folder,) = settings.recordings.iterdir()
+    assert read_session(folder).frames > 3
+
+
+def test_nothing_changes_play_that_is_measured(
+    window: Window, shelf: Shelf, settings: Settings, tap: Tap, turns: Turns
+) -> None:
+    player = Player(window, shelf, settings, PlayOptions(measured=True))
+    player.enter("hills")
+    turns(player, lambda: player.round is not None and player.round.newest.index >= 3)
+    for key in (pygame.K_p, pygame.K_n, pygame.K_TAB, pygame.K_u, pygame.K_r, pygame.K_F1):
+        tap(key)
+    player.poll()
+    assert player.round is not None
+    index = player.round.newest.index
+    turns(player, lambda: player.round.newest.index > index + 5)
+    assert not player.hud.paused and not player.expecting and not player.overlay_shown
+    assert player.round.capped and player.round.recorder is None
+    tap(pygame.K_ESCAPE)
+    player.poll()
+    assert player.outcome is Outcome.MENU
+    player.leave()
+
+
 def test_escape_and_closing_leave(playing: Player, tap: Tap) -> None:
     tap(pygame.K_ESCAPE)
     playing.poll()

@@ -37,9 +37,10 @@ def test_the_document(world_folder: Path) -> None:
     class Window:
         """A driver that flips nothing but remembers what it was given."""
 
-        def __call__(self, stage: Stage) -> None:
+        def __call__(self, stage: Stage) -> float | None:
             shown.append(stage.wanted)
-            drive_headless(stage)
+            assert drive_headless(stage) is not None
+            return stage.clock() + 1000
 
     document = bench([world_folder], 20, window=Window(), threads=1)
     assert json.loads(json.dumps(document)) == document and shown == [20, 20]
@@ -47,8 +48,9 @@ def test_the_document(world_folder: Path) -> None:
     (result,) = document["results"]
     assert list(result) == RESULT_KEYS
     assert result["world"] == "predictable" and result["frames"] >= 20 and result["vram_peak_mb"] is None
-    assert result["fps"] > 60 and 20 < result["fps_paced"] < 40 and 0 <= result["on_time"] <= 1
-    assert result["startup_s"] > 0 and result["rss_mb"] > 20 and 0 < result["matrix_share"] < 1
+    assert result["fps"] > result["fps_paced"] > 0 and 0 <= result["on_time"] <= 1
+    assert result["startup_s"] > 1000  # until the driver's first flip
+    assert result["rss_mb"] > 20 and 0 < result["matrix_share"] < 1
     assert set(result["compute_ms"]) == set(result["interval_ms"]) == {"p50", "p99", "max"}
 
 

@@ -113,6 +113,25 @@ def test_pause_single_step_resume(stand: Stand) -> None:
     assert stand.telemetry.snapshot().late == 0
 
 
+def test_no_request_is_lost_however_many(stand: Stand) -> None:
+    for _ in range(200):
+        stand.loop.single_step()
+    stand.loop.start()
+    stand.wait(lambda: stand.loop.session.index == 200)
+
+
+def test_ticks_lost_in_a_stall_count_against_it(stand: Stand) -> None:
+    def stall(tick: int) -> None:
+        stand.now += 1.0 if tick == 10 else 0.0
+
+    stand.on_sleep = stall
+    collect(stand, 40)
+    snapshot = stand.telemetry.snapshot()
+    assert (snapshot.frames, snapshot.late) == (40, 1)
+    assert 28 <= snapshot.missed <= 30
+    assert snapshot.on_time == pytest.approx(39 / (40 + snapshot.missed))
+
+
 def test_a_pause_is_no_interval(stand: Stand) -> None:
     collect(stand, 5)
     stand.now += 100

@@ -22,6 +22,7 @@ def test_plays_and_records(checkpoint: Checkpoint, backend: OnnxBackend, tmp_pat
     assert (report.world, report.frames, record.frames) == ("predictable", 150, 151)
     assert report.last_digest == record.entries[-1].tokens_digest  # type: ignore[union-attr]
     assert report.recording == str(tmp_path / "rec") and report.recording_problem is None
+    assert report.video_problem is None
     assert report.fps > 0 and report.compute_ms.p50 is not None
 
 

@@ -46,15 +46,16 @@ def test_a_little_late_catches_up_without_a_sleep(hand: HandTime) -> None:
     pace.wait()
     hand.now += 0.25  # deadlines 100.1 and 100.2 have passed
     assert [pace.wait(), pace.wait()] == pytest.approx([100.1, 100.2]) and not hand.sleeps
-    assert pace.wait() == pytest.approx(100.3) == hand.now
+    assert pace.wait() == pytest.approx(100.3) == hand.now and pace.missed == 0
 
 
 def test_far_behind_starts_a_new_grid_instead_of_a_burst(hand: HandTime) -> None:
     pace = pacer(hand)
     pace.wait()
-    hand.now += 5
-    assert pace.wait() == pytest.approx(105.0)
-    assert pace.wait() == pytest.approx(105.1) and hand.sleeps == pytest.approx([0.1])
+    hand.now += 5.02
+    assert pace.wait() == pytest.approx(105.02) and pace.missed == 49  # 100.1 to 104.9; that of 105.0 is made now
+    assert pace.wait() == pytest.approx(105.12) and hand.sleeps == pytest.approx([0.1])
+    assert pace.missed == 49
 
 
 def test_a_sleep_that_wakes_early_is_slept_again(hand: HandTime) -> None:
@@ -72,7 +73,7 @@ def test_uncapped_never_sleeps_and_the_cap_can_come_back(hand: HandTime) -> None
     for _ in range(5):
         hand.now += 0.01
         assert pace.wait() == hand.now
-    assert not hand.sleeps
+    assert not hand.sleeps and pace.missed == 0
     pace.capped = True
     assert pace.wait() == pytest.approx(100.15)
     assert len(hand.sleeps) == 1

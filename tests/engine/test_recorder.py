@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -126,12 +127,13 @@ def test_a_full_disk_ends_the_recording_but_not_the_play(
     assert recorder.problem.startswith(f"{tmp_path / 'rec'}: recording: stopped (")
     record = read_session(tmp_path / "rec")
     assert not record.torn and 0 < record.frames < 401
-    assert video_frames(tmp_path / "rec") < 401  # no half of a picture at its end
+    # No half of a picture at its end; where the actions filled the disk first, there is none.
+    assert not (tmp_path / "rec" / "video.mp4").stat().st_size or video_frames(tmp_path / "rec") < 401
     assert verify(record, checkpoint, session.backend).same
 
 
-def test_an_encoder_that_fails_ends_the_recording(
-    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_encoder_that_is_missing_costs_the_video_alone(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint
 ) -> None:
     def broken(*args: object) -> None:
         raise ValueError("no such encoder")
@@ -141,8 +143,41 @@ def test_an_encoder_that_fails_ends_the_recording(
     recorder.begin(session)
     play(session, recorder, 100)
     recorder.close()
-    assert recorder.problem == f"{tmp_path / 'rec'}: recording: stopped (no such encoder)"
-    assert read_session(tmp_path / "rec").frames >= 1
+    assert recorder.problem is None
+    assert recorder.video_problem == f"{tmp_path / 'rec'}: video: not made (no such encoder)"
+    record = read_session(tmp_path / "rec")
+    assert record.frames == 101 and verify(record, checkpoint, session.backend).same
+
+
+def test_an_encoder_that_fails_costs_the_rest_of_the_video_alone(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = engine.video.VideoWriter.add
+
+    def add(writer: engine.video.VideoWriter, picture: object, tick: int) -> None:
+        if tick == 60:
+            raise OSError(28, "No space left on device")
+        real(writer, picture, tick)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine.video.VideoWriter, "add", add)
+    recorder = Recorder(tmp_path / "rec")
+    recorder.begin(session)
+    play(session, recorder, 100)
+    recorder.close()
+    assert recorder.problem is None
+    assert recorder.video_problem == f"{tmp_path / 'rec'}: video: ended early (No space left on device)"
+    assert read_session(tmp_path / "rec").frames == 101
+    assert 0 < video_frames(tmp_path / "rec") <= 60
+
+
+def test_what_is_not_written_in_time_is_told(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    monkeypatch.setattr(engine.recorder, "_write_header", lambda folder, header: released.wait(10))
+    recorder = Recorder(tmp_path / "rec")
+    recorder.begin(session)
+    recorder.close(timeout=0.05)
+    assert recorder.problem == f"{tmp_path / 'rec'}: recording: stopped (not all was written within 0.05 s)"
+    released.set()
 
 
 def test_a_slow_encoder_drops_pictures_and_never_actions(

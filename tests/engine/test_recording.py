@@ -138,7 +138,7 @@ def test_damage_before_the_end_is_told_with_its_line(write: Writer, at: int, lin
 
 
 def test_a_folder_that_is_no_session(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"session.yaml: file: expected a recorded session, found none"):
+    with pytest.raises(BadInput, match=r"session.yaml: file: expected one, found none"):
         read_session(tmp_path)
 
 

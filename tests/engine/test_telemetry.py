@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -75,6 +76,24 @@ def test_the_target_line() -> None:
     telemetry = Telemetry()
     telemetry.begin(CPU)
     assert telemetry.snapshot().target_line == "RTX 3060 target: ≥ 8 FPS, ≤ 8 GB — not this device"
+
+
+def test_a_card_that_is_not_used_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.telemetry.VramProbe", lambda: SimpleNamespace(used_mb=lambda: 2048.0))
+    for backend, vram in ((None, None), (CPU, None), (CARD, 2048.0)):
+        telemetry = Telemetry()
+        if backend is not None:
+            telemetry.begin(backend)
+        assert telemetry.snapshot().vram_mb == vram
+
+
+def test_ticks_without_a_frame_were_not_on_time(session: Session) -> None:
+    telemetry = Telemetry()
+    assert telemetry.snapshot().on_time is None
+    for late, missed in ((False, 0), (True, 0), (False, 4)):
+        telemetry.add(session.frame, None, late, missed)
+    snapshot = telemetry.snapshot()
+    assert (snapshot.late, snapshot.missed, snapshot.on_time) == (1, 4, pytest.approx(2 / 7))
 
 
 def test_memory_is_looked_at_once_a_second() -> None:
