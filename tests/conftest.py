@@ -22,6 +22,7 @@ def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from models.manifest import Provenance
     from models.tokenizer import Tokenizer
     from training.dynamics_stage import dynamics_config
+    from training.export import Sampling
     from training.preset import load_preset
     from training.run import PICTURE
     from training.seal import Networks, seal
@@ -44,6 +45,6 @@ def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         created="2026-01-01",
     )
     folder = tmp_path_factory.mktemp("worlds") / "tiny"
-    networks = Networks(tokenizer.eval(), dynamics.eval(), min_p=0.1)
+    networks = Networks(tokenizer.eval(), dynamics.eval(), Sampling(min_p=0.1, shared_noise=False))
     seal(networks, PuzzleWorld, find_starts("puzzle", 3, 4, "choose", 5), provenance, folder)
     return folder

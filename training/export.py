@@ -36,6 +36,14 @@ class EncoderGraph(nn.Module):
         return self.tokenizer.encode(picture)
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """How the step graph draws tokens: see `ExportPreset`."""
+
+    min_p: float
+    shared_noise: bool
+
+
 class DecoderGraph(nn.Module):
     """tokens int64 [1,P] → picture uint8 [1,H,W] or [1,H,W,3], as the step graph shows them."""
 
@@ -58,15 +66,17 @@ class StepGraph(nn.Module):
     entropy float32 [1] (mean nats a token), rolled rings….
     """
 
-    def __init__(self, tokenizer: Tokenizer, dynamics: DynamicsModel, min_p: float) -> None:
+    def __init__(self, tokenizer: Tokenizer, dynamics: DynamicsModel, sampling: Sampling) -> None:
         super().__init__()
         self.decoder = DecoderGraph(tokenizer)
         self.dynamics = dynamics
-        self.min_p = min_p
+        self.sampling = sampling
 
     def forward(self, tokens: Tensor, action: Tensor, noise: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         logits, rolled = self.dynamics(tokens.unsqueeze(1), action.unsqueeze(1), list(state))
-        drawn, entropy = sample_tokens(logits[:, 0], noise, self.min_p)
+        if self.sampling.shared_noise:
+            noise = noise[:, :1].expand_as(noise)
+        drawn, entropy = sample_tokens(logits[:, 0], noise, self.sampling.min_p)
         return drawn, self.decoder(drawn), entropy.mean(-1), *rolled
 
 
@@ -80,7 +90,7 @@ class Exported:
     cost: Cost
 
 
-def export_graphs(tokenizer: Tokenizer, dynamics: DynamicsModel, min_p: float, folder: Path) -> Exported:
+def export_graphs(tokenizer: Tokenizer, dynamics: DynamicsModel, sampling: Sampling, folder: Path) -> Exported:
     """Write the graphs into `folder` and compare them with torch. Raises BadInput where they differ."""
     tokenizer, dynamics = tokenizer.cpu().eval(), dynamics.cpu().eval()
     config = tokenizer.config
@@ -88,7 +98,7 @@ def export_graphs(tokenizer: Tokenizer, dynamics: DynamicsModel, min_p: float, f
     colours = config.colours if config.pixels == "palette" else 256
     picture = torch.randint(0, colours, shape, dtype=torch.uint8)
     _export(EncoderGraph(tokenizer).eval(), (picture,), ["picture"], ["tokens"], folder / ENCODER)
-    step = StepGraph(tokenizer, dynamics, min_p).eval()
+    step = StepGraph(tokenizer, dynamics, sampling).eval()
     example = tokenizer.encode(picture)
     _export(step.decoder, (example,), ["tokens"], ["picture"], folder / DECODER)
     rings = dynamics.initial_state(1)

@@ -88,11 +88,17 @@ class DynamicsPreset(_Strict):
 
 
 class ExportPreset(_Strict):
-    """`starts` start frames of `context` frames each; `min_p` truncates sampling inside the graph."""
+    """`starts` start frames of `context` frames each; `min_p` truncates sampling inside the graph.
+
+    `shared_noise`: all tokens of a frame are drawn with its first uniform number. Tokens are drawn without looking at
+    each other, so with numbers of their own two halves of a sprite may take different poses; with one number, tokens
+    that waver alike take the same side. Each token's distribution is the same either way.
+    """
 
     starts: Count = 24
     context: Count = 8
     min_p: Share = 0.2
+    shared_noise: bool = True
 
 
 class Preset(_Strict):

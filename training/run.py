@@ -18,6 +18,7 @@ from training.data.batches import Batch, Windows
 from training.data.collect import collect
 from training.data.dataset import read_card, shard_paths
 from training.dynamics_stage import load_dynamics, train_dynamics
+from training.export import Sampling
 from training.preset import Preset
 from training.progress import progress_line
 from training.seal import Networks, seal
@@ -74,9 +75,9 @@ class Run:
         """What the run has trained so far: averaged weights."""
         tokenizer = load_tokenizer(self.preset, PICTURE, self.folder)
         actions = len(world_class(self.world).actions)
-        return Networks(
-            tokenizer, load_dynamics(self.preset, tokenizer, actions, self.folder), self.preset.export.min_p
-        )
+        dynamics = load_dynamics(self.preset, tokenizer, actions, self.folder)
+        export = self.preset.export
+        return Networks(tokenizer, dynamics, Sampling(export.min_p, export.shared_noise))
 
     def export(self, out: Path) -> Manifest:
         """Graphs, start frames and manifest of what is trained so far, into `out`."""

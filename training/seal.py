@@ -21,7 +21,7 @@ from engine.atomic import write_atomically
 from models.dynamics import DynamicsModel
 from models.manifest import MANIFEST_NAME, ActionEntry, BadInput, FileEntry, Graphs, Manifest, Provenance
 from models.tokenizer import Tokenizer
-from training.export import DECODER, ENCODER, STEP, export_graphs
+from training.export import DECODER, ENCODER, STEP, Sampling, export_graphs
 from training.starts import Starts
 from training.worlds.base import SimulatedWorld
 
@@ -30,11 +30,11 @@ START_FRAMES, METRICS = "start_frames.npz", "metrics.json"
 
 @dataclass(frozen=True)
 class Networks:
-    """A run's trained networks and how it samples."""
+    """A run's trained networks and how they are sampled from."""
 
     tokenizer: Tokenizer
     dynamics: DynamicsModel
-    min_p: float
+    sampling: Sampling
 
 
 def seal(
@@ -45,7 +45,7 @@ def seal(
     making = folder.with_name(f".{folder.name}.making")
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(parents=True)
-    exported = export_graphs(networks.tokenizer, networks.dynamics, networks.min_p, making)
+    exported = export_graphs(networks.tokenizer, networks.dynamics, networks.sampling, making)
     write_atomically(making / START_FRAMES, pack_starts(networks.tokenizer, starts))
     config = networks.tokenizer.config
     manifest = Manifest(

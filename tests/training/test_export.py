@@ -9,8 +9,9 @@ import torch
 from models.dynamics import DynamicsConfig, DynamicsModel
 from models.manifest import BadInput
 from models.tokenizer import Tokenizer, TokenizerConfig
-from training.export import DECODER, ENCODER, STEP, StepGraph, check_parity, count_operations, export_graphs
+from training.export import DECODER, ENCODER, STEP, Sampling, StepGraph, check_parity, count_operations, export_graphs
 
+SAMPLING = Sampling(min_p=0.1, shared_noise=False)
 SMALL = {"height": 32, "width": 32, "codebook": 40, "dimensions": 16, "decoder_channels": 8, "decoder_blocks": 1}
 
 
@@ -27,7 +28,7 @@ def _networks(pixels: str) -> tuple[Tokenizer, DynamicsModel]:
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The graphs of a small rgb world."""
     folder = tmp_path_factory.mktemp("graphs")
-    export_graphs(*_networks("rgb"), 0.1, folder)
+    export_graphs(*_networks("rgb"), SAMPLING, folder)
     return folder
 
 
@@ -46,10 +47,10 @@ def test_an_rgb_world_exports_and_steps_in_its_own_shapes(exported: Path) -> Non
 
 def test_parity_refuses_graphs_of_other_weights(exported: Path) -> None:
     tokenizer, dynamics = _networks("rgb")
-    check_parity(tokenizer, StepGraph(tokenizer, dynamics, 0.1), exported, 256)
+    check_parity(tokenizer, StepGraph(tokenizer, dynamics, SAMPLING), exported, 256)
     torch.nn.init.normal_(dynamics.embedding.weight, std=0.3)
     with pytest.raises(BadInput, match="parity"):
-        check_parity(tokenizer, StepGraph(tokenizer, dynamics, 0.1), exported, 256)
+        check_parity(tokenizer, StepGraph(tokenizer, dynamics, SAMPLING), exported, 256)
 
 
 def test_operations_are_those_of_the_weights(exported: Path) -> None:
@@ -58,3 +59,15 @@ def test_operations_are_those_of_the_weights(exported: Path) -> None:
     # Each weight of a convolution is used once at each of 4 (trunk) or 16 (token) positions, a product and a sum.
     least = 2 * 4 * sum(int(np.prod(init.dims)) for init in weights)
     assert least < count_operations(exported / STEP) < 8 * least
+
+
+def test_shared_noise_uses_the_first_number_for_all_tokens() -> None:
+    tokenizer, dynamics = _networks("rgb")
+    own, shared = (StepGraph(tokenizer, dynamics, Sampling(0.0, shared_noise)).eval() for shared_noise in (False, True))
+    tokens, action = torch.randint(0, 40, (1, 16)), torch.zeros(1, dtype=torch.int64)
+    noise = torch.rand(1, 16)
+    rings = dynamics.initial_state(1)
+    with torch.no_grad():
+        first = shared(tokens, action, noise, *rings)[0]
+        assert torch.equal(first, own(tokens, action, noise[:, :1].expand(1, 16), *rings)[0])
+        assert not torch.equal(first, own(tokens, action, noise, *rings)[0])

@@ -18,8 +18,8 @@ def test_it_finds_the_minimum_of_a_badly_scaled_problem() -> None:
     goal = torch.randn(8, 8)
     optimizer = Muon([weight], lr=0.05)
     first = None
-    for step in range(200):
-        optimizer.param_groups[0]["lr"] = 0.05 * (1 - step / 200)
+    for step in range(600):
+        optimizer.param_groups[0]["lr"] = 0.05 * (1 - step / 600)
         loss = ((weight - goal) * scales).square().mean()
         first = first or float(loss.detach())
         optimizer.zero_grad()
