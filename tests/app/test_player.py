@@ -98,7 +98,7 @@ def test_a_switch_of_world_goes_on_recording_in_a_new_folder(
     playing: Player, tap: Tap, turns: Turns, settings: Settings
 ) -> None:
     tap(pygame.K_r)
-    turns(playing, lambda: playing.round.recorder is not None)
+    turns(playing, lambda: playing.round.recorder is not None and playing.round.recorder.frames > 3)
     tap(pygame.K_TAB)
     turns(playing, lambda: playing.round is not None and playing.round.name == "boxes")
     turns(playing, lambda: playing.round.newest.index >= 3)
@@ -312,6 +312,7 @@ def test_a_video_that_fails_is_told_once_and_the_recording_goes_on(
 ) -> None:
     tap(pygame.K_r)
     turns(playing, lambda: playing.round.recorder is not None)
+    turns(playing, lambda: playing.round.recorder.frames > 3)
     recorder = playing.round.recorder
     recorder.video_problem = "folder: video: ended early (no such encoder)"
     index = playing.round.newest.index

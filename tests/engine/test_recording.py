@@ -146,7 +146,7 @@ def test_a_folder_in_place_of_a_file(write: Writer) -> None:
     folder = write()
     (folder / "actions.ndjson").unlink()
     (folder / "actions.ndjson").mkdir()
-    with pytest.raises(BadInput, match=r"actions.ndjson: file: cannot be read"):
+    with pytest.raises(BadInput, match=r"actions.ndjson: file: expected a regular file"):
         read_session(folder)
 
 
