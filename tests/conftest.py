@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes is the machine's affair; what comes out is ours.
+settings.register_profile("dreamcade", deadline=None)
+settings.load_profile("dreamcade")
 
 # Before anything imports a numerical library: tests run beside other work and must not fight for cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
