@@ -19,6 +19,7 @@ app = typer.Typer(help="Make the worlds that Dreamcade plays.", no_args_is_help=
 World = Annotated[str, typer.Option("--world", help="platformer or puzzle")]
 PresetName = Annotated[str, typer.Option("--preset", help="tiny, cpu, gpu, or a YAML file")]
 RunFolder = Annotated[Path, typer.Option("--run", help="folder of the run: data, checkpoints, curves")]
+Minutes = Annotated[float | None, typer.Option(min=0.01, help="the stage's budget of time; the preset's otherwise")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="also write the figures to this file")]
 
 
@@ -55,21 +56,33 @@ def collect(
 
 
 @app.command()
-def tokenizer(world: World, run: RunFolder, preset: PresetName = "cpu", minutes: float | None = None) -> None:
+def tokenizer(
+    world: World,
+    run: RunFolder,
+    preset: PresetName = "cpu",
+    minutes: Minutes = None,
+    json_file: JsonFile = None,
+) -> None:
     """Train, or go on training, a run's tokenizer."""
     from accelerate import Accelerator
 
     this = _run(world, preset, run, {"tokenizer": minutes})
-    _show({"tokenizer": asdict(this.train_tokenizer(Accelerator()))}, None)
+    _show({"tokenizer": asdict(this.train_tokenizer(Accelerator()))}, json_file)
 
 
 @app.command()
-def dynamics(world: World, run: RunFolder, preset: PresetName = "cpu", minutes: float | None = None) -> None:
+def dynamics(
+    world: World,
+    run: RunFolder,
+    preset: PresetName = "cpu",
+    minutes: Minutes = None,
+    json_file: JsonFile = None,
+) -> None:
     """Train, or go on training, a run's dynamics model."""
     from accelerate import Accelerator
 
     this = _run(world, preset, run, {"dynamics": minutes})
-    _show({"dynamics": asdict(this.train_dynamics(Accelerator()))}, None)
+    _show({"dynamics": asdict(this.train_dynamics(Accelerator()))}, json_file)
 
 
 @app.command()
@@ -78,13 +91,14 @@ def export(
     run: RunFolder,
     out: Annotated[Path, typer.Option(help="the checkpoint folder to make or replace")],
     preset: PresetName = "cpu",
+    json_file: JsonFile = None,
 ) -> None:
     """Make a checkpoint folder of what a run has trained so far."""
     from training.seal import check_replaceable
 
     check_replaceable(out)
     manifest = _run(world, preset, run, {}).export(out)
-    _show({"digest": manifest.digest, "cost": manifest.cost.model_dump()}, None)
+    _show({"digest": manifest.digest, "cost": manifest.cost.model_dump()}, json_file)
 
 
 @app.command()
@@ -127,6 +141,7 @@ def run_all(
     preset: PresetName = "cpu",
     folder: Annotated[Path | None, typer.Option("--run", help="folder of the run [default: runs/WORLD-PRESET]")] = None,
     out: Annotated[Path | None, typer.Option(help="the checkpoint folder [default: RUN/world]")] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """From nothing to a world that can be played: simulate, tokenizer, dynamics, export. Goes on where it stopped."""
     from training.run import run
@@ -137,7 +152,7 @@ def run_all(
     check_replaceable(out)
     this = _run(world, preset, folder, {})
     manifest = run(this, out)
-    _show({"world": str(out), "digest": manifest.digest}, None)
+    _show({"world": str(out), "digest": manifest.digest}, json_file)
     Console().print(f"play it: dreamcade play --world {out}", highlight=False, soft_wrap=True)
 
 
