@@ -88,11 +88,6 @@ class Windows:
         self._cumulative = self._weigh(indices, rare_boost, shares)
 
     @property
-    def event_counts(self) -> dict[str, int]:
-        """How often each event occurs in the data."""
-        return {name: int(self._totals[bit]) for bit, name in enumerate(self.card.event_names)}
-
-    @property
     def segments(self) -> int:
         """Number of segments."""
         return len(self._index)
