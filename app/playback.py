@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from engine.backends.base import Backend
 from engine.checkpoint import Checkpoint
 from engine.frame import Frame
-from engine.recording import Entry, ResetEvent, SessionRecord
+from engine.recording import Entry, FrameEntry, ResetEvent, RewindEvent, SessionRecord
 from engine.replay import check_playable
 from engine.session import Session
+from engine.timeline import Timeline
 from models.actions import Action
 
 
@@ -23,7 +24,7 @@ class RecordedSession(Session):
     def __init__(self, record: SessionRecord, checkpoint: Checkpoint, backend: Backend) -> None:
         """Begin at the recording's first frame. Raises BadInput where it can't be this world's."""
         check_playable(record, checkpoint)
-        super().__init__(checkpoint, backend)
+        super().__init__(checkpoint, backend, timeline=Timeline())
         self.record = record
         self.differs_at: int | None = None  # the first frame whose digest is not the recorded one
         self._entries: Iterator[Entry] = iter(record.entries)
@@ -36,6 +37,8 @@ class RecordedSession(Session):
             raise RecordingEnded(f"{self.record.frames} frames played")
         if isinstance(entry, ResetEvent):
             return self._follow(super().reset(entry.start, entry.rng_seed))
+        if isinstance(entry, RewindEvent):
+            return self.rewind_to(entry.index)
         frame = super().step(entry.action)
         self._compare(frame, entry.tokens_digest)
         return frame
@@ -43,7 +46,7 @@ class RecordedSession(Session):
     def _follow(self, frame: Frame) -> Frame:
         """Frame 0 has an entry of its own behind the header or event that began it."""
         entry = next(self._entries, None)
-        if entry is not None and not isinstance(entry, ResetEvent):
+        if isinstance(entry, FrameEntry):
             self._compare(frame, entry.tokens_digest)
         return frame
 

@@ -1,6 +1,7 @@
 """The model's thread. Owns the order of a tick and what may be asked between ticks; refuses windows and files.
 
-A tick waits for its deadline first and takes the action after it, so a key is as fresh as it can be.
+A tick waits for its deadline first and takes the action after it, so a key is as fresh as it can be. While play is
+rewound, a tick shows a kept frame further back instead, ever faster the longer it lasts.
 """
 
 from __future__ import annotations
@@ -14,6 +15,11 @@ from engine.pacing import Pacer
 from engine.recorder import Recorder
 from engine.session import Session
 from engine.telemetry import Telemetry
+
+SLOWEST, FASTEST = 0.125, 8.0  # times the world's own speed
+REWIND_PATIENCE = 0.4  # seconds that getting ready to play on may take
+REWIND_FASTEST = 16  # frames a tick
+REWIND_DOUBLES = 1.5  # seconds after which rewinding is twice as fast
 
 
 class FrameLoop:
@@ -45,6 +51,10 @@ class FrameLoop:
         self._single_steps = 0
         self._stopping = False
         self._last_ready: float | None = None
+        self._capped = pacer.capped
+        self._speed = 1.0
+        self._cursor: int | None = None  # the frame that rewinding has come to
+        self._rewound = 0  # ticks of rewinding
         self._thread = threading.Thread(target=self._run, name="frame-loop", daemon=True)
         frames.put(session.frame)
         telemetry.begin(session.backend.info)
@@ -65,6 +75,16 @@ class FrameLoop:
     def running(self) -> bool:
         """Whether the thread lives."""
         return self._thread.is_alive()
+
+    @property
+    def speed(self) -> float:
+        """Times the world's own speed."""
+        return self._speed
+
+    @property
+    def rewinding(self) -> int | None:
+        """The frame that rewinding has come to; None while it isn't rewound."""
+        return self._cursor
 
     def start(self) -> None:
         """Begin to tick."""
@@ -98,6 +118,18 @@ class FrameLoop:
         """Speed cap on (the world's tick rate) or off."""
         self._ask(lambda: self._set_capped(capped))
 
+    def set_speed(self, speed: float) -> None:
+        """Slow motion below 1, fast forward above, within SLOWEST and FASTEST and what the machine can."""
+        self._ask(lambda: self._set_speed(min(FASTEST, max(SLOWEST, speed))))
+
+    def rewind(self) -> None:
+        """Go back through the kept frames, tick by tick, until `play_on`; also while paused."""
+        self._ask(self._begin_rewind)
+
+    def play_on(self) -> None:
+        """Play (or pause, where it was paused) from the frame that rewinding has come to, or a few before it."""
+        self._ask(self._end_rewind)
+
     def set_recorder(self, recorder: Recorder | None) -> None:
         """Record from here on, or stop recording."""
         self._ask(lambda: self._record(recorder))
@@ -114,6 +146,9 @@ class FrameLoop:
     def _tick(self) -> None:
         missed = self._pacer.missed
         deadline = self._pacer.wait()
+        if self._cursor is not None:
+            self._rewind_on(self._cursor)
+            return
         action, key_time = self._actions.take()
         frame = self._session.step(action, key_time)
         self._frames.put(frame)
@@ -122,15 +157,16 @@ class FrameLoop:
         ready, last = frame.times.ready, self._last_ready
         self._last_ready = ready
         interval = None if last is None else ready - last
-        late = ready > deadline + self._pacer.period
-        self._telemetry.add(frame, interval, late, self._pacer.missed - missed)
+        judged = self._speed <= 1  # how fast it can be wound forward is the machine's affair
+        late = judged and ready > deadline + self._pacer.period
+        self._telemetry.add(frame, interval, late, self._pacer.missed - missed if judged else 0)
         self._telemetry.set_dropped(self._frames.dropped)
 
     def _may_tick(self) -> bool:
         """Carry out what was asked, wait while paused. False when the loop has to end."""
         while True:
             with self._asked:
-                while self._paused and not (self._commands or self._single_steps or self._stopping):
+                while self._idle and not (self._commands or self._single_steps or self._stopping):
                     self._asked.wait()
                 if self._stopping:
                     return False
@@ -138,12 +174,16 @@ class FrameLoop:
                 self._commands.clear()
             for command in commands:
                 command()
-            if not self._paused:
+            if not self._idle:
                 return True
             if self._single_steps:
                 self._single_steps -= 1
                 self._restart_grid()
                 return True
+
+    @property
+    def _idle(self) -> bool:
+        return self._paused and self._cursor is None
 
     def _ask(self, command: Callable[[], None]) -> None:
         with self._asked:
@@ -155,11 +195,49 @@ class FrameLoop:
         self._restart_grid()
 
     def _step_once(self) -> None:
+        self._end_rewind()
         self._paused = True
         self._single_steps += 1
 
     def _set_capped(self, capped: bool) -> None:
-        self._pacer.capped = capped
+        self._capped = self._pacer.capped = capped
+        self._restart_grid()
+
+    def _set_speed(self, speed: float) -> None:
+        self._speed = speed
+        self._pacer.restart(self._session.checkpoint.manifest.tick_rate * speed)
+        self._last_ready = None
+
+    def _begin_rewind(self) -> None:
+        timeline = self._session.timeline
+        if self._cursor is None and timeline is not None and timeline.oldest is not None:
+            self._cursor, self._rewound = self._session.index, 0
+            self._pacer.capped = True  # one goes back at a pace that can be watched, whatever the game's
+            self._restart_grid()
+
+    def _rewind_on(self, cursor: int) -> None:
+        """Show a frame further back. The first tick goes one frame, so that a tap is a single step."""
+        timeline = self._session.timeline
+        oldest = 0 if timeline is None or timeline.oldest is None else timeline.oldest
+        seconds = self._rewound / self._session.checkpoint.manifest.tick_rate
+        frames = 1 if self._rewound == 0 else min(REWIND_FASTEST, 2 << int(seconds / REWIND_DOUBLES))
+        self._rewound += 1
+        self._cursor = max(oldest, cursor - frames)
+        frame = self._session.kept_frame(self._cursor)
+        if frame is not None:
+            self._frames.put(frame)
+
+    def _end_rewind(self) -> None:
+        if self._cursor is None:
+            return
+        if self._rewound == 0:
+            self._rewind_on(self._cursor)  # a tap shorter than a tick counts
+        frame = self._session.rewind_to(self._cursor, REWIND_PATIENCE)
+        self._leave_rewind()
+        self._actions.take()  # a key tapped meanwhile was meant for what isn't there any more
+        if self._recorder is not None:
+            self._recorder.add_rewind(frame.index)
+        self._frames.put(frame)
         self._restart_grid()
 
     def _restart_grid(self) -> None:
@@ -167,7 +245,12 @@ class FrameLoop:
         self._pacer.restart()
         self._last_ready = None
 
+    def _leave_rewind(self) -> None:
+        self._cursor = None
+        self._pacer.capped = self._capped
+
     def _reset(self, start: int, rng_seed: int) -> None:
+        self._leave_rewind()
         frame = self._session.reset(start, rng_seed)
         if self._recorder is not None:
             self._recorder.add_reset(start, rng_seed)

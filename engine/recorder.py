@@ -38,7 +38,7 @@ Picture = npt.NDArray[np.uint8]
 
 
 class Recorder:
-    """Writes one session folder. `begin`, `add`, `add_reset`, `finish` come from the thread that steps the session."""
+    """Writes one session folder. What begins, adds and finishes is called by the thread that steps the session."""
 
     def __init__(self, folder: Path, palette: str | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         """Make `folder`, which must be new or empty. `palette` colours the video (None: the first). Raises BadInput."""
@@ -86,6 +86,10 @@ class Recorder:
     def add_reset(self, start: int, rng_seed: int) -> None:
         """The session begins anew; its frame 0 is added next."""
         self._add_line(_line(event="reset", start=start, rng_seed=rng_seed))
+
+    def add_rewind(self, index: int) -> None:
+        """Play went back to frame `index`; the frame after it is added next."""
+        self._add_line(_line(event="rewind_to", index=index))
 
     def finish(self) -> None:
         """Take nothing more. Returns at once; the thread writes what is left."""

@@ -70,7 +70,15 @@ class ResetEvent(_Strict):
     rng_seed: Count
 
 
-Entry = FrameEntry | ResetEvent
+class RewindEvent(_Strict):
+    """A line that says that play went back to frame `index`; the frame after it follows."""
+
+    event: Literal["rewind_to"] = "rewind_to"
+    index: Count
+
+
+Entry = FrameEntry | ResetEvent | RewindEvent
+_EVENTS: dict[str, type[ResetEvent | RewindEvent]] = {"reset": ResetEvent, "rewind_to": RewindEvent}
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,7 @@ def read_session(folder: Path) -> SessionRecord:
 
 def _read_entries(path: Path) -> tuple[list[Entry], bool]:
     entries: list[Entry] = []
+    newest: int | None = None
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):  # a pipe would be read for ever
@@ -115,7 +124,7 @@ def _read_entries(path: Path) -> tuple[list[Entry], bool]:
                         return entries, True
                     raise BadInput(f"{path}:{len(entries) + 1}: line: expected at most {LINE_LIMIT} bytes")
                 entry = _read_entry(f"{path}:{len(entries) + 1}", line)
-                _check_order(f"{path}:{len(entries) + 1}", entries, entry)
+                newest = _check_order(f"{path}:{len(entries) + 1}", newest, entry)
                 entries.append(entry)
     except FileNotFoundError:
         return [], False  # killed before the first frame
@@ -129,21 +138,31 @@ def _read_entry(place: str, line: bytes) -> Entry:
         document = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{place}: line: expected one JSON object") from error
-    kind = ResetEvent if isinstance(document, dict) and "event" in document else FrameEntry
+    kind: type[Entry] = FrameEntry
+    if isinstance(document, dict) and "event" in document:
+        name = document["event"]
+        if not isinstance(name, str) or name not in _EVENTS:
+            raise BadInput(f"{place}: event: expected one of {', '.join(_EVENTS)}")
+        kind = _EVENTS[name]
     try:
         return kind.model_validate(document)
     except ValidationError as error:
         raise BadInput(f"{place}: {first_problem(error)}") from error
 
 
-def _check_order(place: str, before: list[Entry], entry: Entry) -> None:
-    last = before[-1] if before else None
+def _check_order(place: str, newest: int | None, entry: Entry) -> int | None:
+    """Index of the newest frame after `entry`; `newest` is the one before it, None where frame 0 is expected."""
+    if isinstance(entry, FrameEntry):
+        expected = 0 if newest is None else newest + 1
+        if entry.index != expected:
+            raise BadInput(f"{place}: index: expected {expected}, found {entry.index}")
+        if entry.index == 0 and entry.action is not Action.NOOP:
+            raise BadInput(f"{place}: action: expected noop at frame 0, found {entry.action.value}")
+        return entry.index
+    if newest is None:
+        raise BadInput(f"{place}: event: expected frame 0 first")
     if isinstance(entry, ResetEvent):
-        if not isinstance(last, FrameEntry):
-            raise BadInput(f"{place}: event: expected frame 0 first")
-        return
-    expected = last.index + 1 if isinstance(last, FrameEntry) else 0
-    if entry.index != expected:
-        raise BadInput(f"{place}: index: expected {expected}, found {entry.index}")
-    if entry.index == 0 and entry.action is not Action.NOOP:
-        raise BadInput(f"{place}: action: expected noop at frame 0, found {entry.action.value}")
+        return None
+    if entry.index > newest:
+        raise BadInput(f"{place}: index: expected a frame up to {newest}, found {entry.index}")
+    return entry.index

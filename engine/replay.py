@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from engine.backends.base import Backend, BackendInfo
 from engine.checkpoint import Checkpoint
 from engine.frame import Frame
-from engine.recording import ACTIONS_NAME, SESSION_NAME, FrameEntry, ResetEvent, SessionRecord
+from engine.recording import ACTIONS_NAME, SESSION_NAME, FrameEntry, ResetEvent, RewindEvent, SessionRecord
 from engine.session import Session
+from engine.timeline import Timeline
 from models.manifest import BadInput
 
 
@@ -71,7 +72,7 @@ def check_playable(record: SessionRecord, checkpoint: Checkpoint) -> None:
         line = f"{record.folder / ACTIONS_NAME}:{number + 1}"
         if isinstance(entry, ResetEvent):
             _check_start(line, entry.start, checkpoint)
-        elif entry.action not in known:
+        elif isinstance(entry, FrameEntry) and entry.action not in known:
             raise BadInput(f"{line}: action: expected one of world {manifest.name}, found {entry.action.value}")
 
 
@@ -96,11 +97,14 @@ def _check_start(place: str, start: int, checkpoint: Checkpoint) -> None:
 def _regenerate(
     record: SessionRecord, checkpoint: Checkpoint, backend: Backend
 ) -> Iterator[tuple[int, FrameEntry, Frame]]:
-    session = Session(checkpoint, backend)
+    rewinds = any(isinstance(entry, RewindEvent) for entry in record.entries)
+    session = Session(checkpoint, backend, timeline=Timeline() if rewinds else None)
     start, rng_seed = record.header.start, record.header.rng_seed
     for number, entry in enumerate(record.entries):
         if isinstance(entry, ResetEvent):
             start, rng_seed = entry.start, entry.rng_seed
+        elif isinstance(entry, RewindEvent):
+            session.rewind_to(entry.index)
         elif entry.index == 0:
             yield number + 1, entry, session.reset(start, rng_seed)
         else:

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from engine.backends.base import Backend
 from engine.checkpoint import Checkpoint
 from engine.frame import Frame, FrameTimes, tokens_digest
-from engine.history import History
+from engine.history import DIGEST_BYTES, History
 from engine.noise import frame_noise
+from engine.timeline import Timeline
 from models.actions import Action
 from models.manifest import BadInput, Manifest
 
@@ -20,13 +21,21 @@ RNG_SEED_LIMIT = 1 << 63  # an rng_seed is a non-negative 64-bit number
 
 
 class Session:
-    """Play of a checkpoint on a backend. `reset` comes first; start, rng_seed and actions determine every frame."""
+    """Play of a checkpoint on a backend. `reset` comes first; start, rng_seed and actions determine every frame.
+
+    A `timeline` keeps the past, so that going back is quick; without one it takes as long as it took to play.
+    """
 
     def __init__(
-        self, checkpoint: Checkpoint, backend: Backend, clock: Callable[[], float] = time.perf_counter
+        self,
+        checkpoint: Checkpoint,
+        backend: Backend,
+        clock: Callable[[], float] = time.perf_counter,
+        timeline: Timeline | None = None,
     ) -> None:
         self.checkpoint = checkpoint
         self.backend = backend
+        self.timeline = timeline
         self.start = 0
         self.rng_seed = 0
         self._clock = clock
@@ -65,11 +74,41 @@ class Session:
         self.start, self.rng_seed = start, rng_seed
         self._played.clear()
         self._digests.clear()
+        if self.timeline is not None:
+            self.timeline.clear()
         pixels = self.checkpoint.start_pixels[start].copy()
         return self._advance(0, Action.NOOP, tokens[-1].copy(), pixels, 0.0, taken, None)
 
     def step(self, action: Action, key_time: float | None = None) -> Frame:
         """The next frame. An action that this world doesn't know becomes the nearest that it knows."""
+        return self._make(action, key_time)
+
+    def rewind_to(self, index: int, patience: float | None = None) -> Frame:
+        """Go back to frame `index`, which then is the newest: what follows from the same actions is the same again.
+
+        Play goes on from the nearest kept state, so up to some steps are made once more. Where they take longer than
+        `patience` seconds, the session stays at an earlier frame. Raises ValueError for a frame that isn't there.
+        """
+        if not 0 <= index <= self.index:
+            raise ValueError(f"frame: expected 0 to {self.index}, found {index}")
+        end = None if patience is None else self._clock() + patience
+        played = bytes(self._played)
+        frame = self._restore(index)
+        while frame.index < index and (end is None or self._clock() < end):
+            frame = self._make(self._listed[played[frame.index + 1]], None)
+        return frame
+
+    def kept_frame(self, index: int) -> Frame | None:
+        """A frame of the past as it was, to be looked at; None where it isn't kept."""
+        kept = self.timeline.frame(index) if self.timeline is not None else None
+        if kept is None or index >= len(self._played):
+            return None
+        digest = self._digests[DIGEST_BYTES * index : DIGEST_BYTES * (index + 1)].hex()
+        now = self._clock()
+        action = self._listed[self._played[index]]
+        return Frame(index, action, kept.pixels, kept.tokens, digest, kept.entropy, FrameTimes(now, None, 0.0, now))
+
+    def _make(self, action: Action, key_time: float | None) -> Frame:
         last = self.frame
         taken = self._clock()
         action = self.known_action(action)
@@ -81,6 +120,19 @@ class Session:
     def known_action(self, action: Action) -> Action:
         """The action of this world that `action` means here: buttons that it doesn't know are let go."""
         return self._listed[self._indices[action]]
+
+    def _restore(self, index: int) -> Frame:
+        """Be at the last frame up to `index` whose state is kept, or else at frame 0 again."""
+        found = self.timeline.state_before(index) if self.timeline is not None else None
+        frame = self.kept_frame(found[0]) if found is not None else None
+        if found is None or frame is None or self.timeline is None:
+            return self.reset(self.start, self.rng_seed)
+        self.backend.set_state(found[1])
+        self.timeline.cut(frame.index)
+        del self._played[frame.index + 1 :]
+        del self._digests[DIGEST_BYTES * (frame.index + 1) :]
+        self._frame = frame
+        return frame
 
     def _context(self, start: int, rng_seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         checkpoint = self.checkpoint
@@ -109,6 +161,8 @@ class Session:
         ready = self._clock()
         times = FrameTimes(taken, key_time, ready - taken, ready)
         self._frame = Frame(index, action, pixels, tokens, digest, entropy, times)
+        if self.timeline is not None:
+            self.timeline.add(self._frame, self.backend.get_state)
         return self._frame
 
 

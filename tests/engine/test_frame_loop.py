@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,11 @@ from engine.frame_loop import FrameLoop
 from engine.mailbox import ActionMailbox, FrameMailbox
 from engine.pacing import Pacer
 from engine.recorder import Recorder
-from engine.recording import read_session
+from engine.recording import RewindEvent, read_session
 from engine.replay import verify
 from engine.session import Session
 from engine.telemetry import Telemetry
+from engine.timeline import Timeline
 from models.actions import Action
 
 PATIENCE = 10.0  # seconds that a test waits for the other thread before it fails
@@ -216,3 +218,107 @@ def test_stop_before_and_after_start(session: Session) -> None:
     stand.loop.start()
     stand.wait(lambda: not stand.loop.running)
     assert session.index == 0 and threading.current_thread().is_alive()
+
+
+@pytest.fixture
+def keeping(checkpoint: Checkpoint, backend: OnnxBackend) -> Iterator[Stand]:
+    """A stand whose session keeps its past."""
+    session = Session(checkpoint, backend, timeline=Timeline())
+    session.reset(0, 7)
+    stand = Stand(session)
+    stand.on_sleep = lambda tick: stand.actions.put(list(Action)[tick // 3 % 8], stand.now)
+    yield stand
+    stand.loop.stop()
+    assert not stand.loop.running
+
+
+def test_rewinding_shows_the_past_and_plays_on_from_there(keeping: Stand) -> None:
+    digests = [frame.tokens_digest for frame in collect(keeping, 200)]
+    loop, shown = keeping.loop, list[Frame]()
+    original = keeping.frames.put
+
+    def keep(frame: Frame) -> None:
+        shown.append(frame)
+        original(frame)
+
+    keeping.frames.put = keep  # type: ignore[method-assign]
+    loop.rewind()
+    keeping.wait(lambda: loop.rewinding is not None and loop.rewinding < 60)
+    loop.play_on()
+    keeping.wait(lambda: loop.rewinding is None)
+    assert [frame.tokens_digest for frame in shown] == [digests[frame.index - 1] for frame in shown]
+    steps = [before.index - after.index for before, after in pairwise(shown[:-1]) if after.index]
+    assert shown[0].index == 199, "a tap is one frame"
+    assert steps == sorted(steps) and {2, 4} <= set(steps), "the longer it is held the faster it goes"
+    landed = loop.session.index
+    assert shown[-1].index == landed < 60
+    loop.resume()
+    keeping.wait(lambda: loop.session.index > landed + 20)
+
+
+def test_a_tap_while_paused_goes_one_frame_back(keeping: Stand) -> None:
+    frames = collect(keeping, 50)
+    loop = keeping.loop
+    loop.rewind()
+    loop.play_on()
+    keeping.wait(lambda: loop.session.index == 49)
+    assert loop.paused and loop.session.frame.tokens_digest == frames[48].tokens_digest
+
+
+def test_without_a_kept_past_nothing_is_rewound(stand: Stand) -> None:
+    collect(stand, 20)
+    stand.loop.rewind()
+    stand.loop.play_on()
+    stand.loop.single_step()
+    stand.wait(lambda: stand.loop.session.index == 21)
+
+
+def test_rewinding_stops_at_the_oldest_kept_frame(keeping: Stand) -> None:
+    collect(keeping, 50)
+    loop = keeping.loop
+    loop.rewind()
+    keeping.wait(lambda: loop.rewinding == 0)
+    loop.play_on()
+    keeping.wait(lambda: loop.rewinding is None)
+    assert loop.session.index == 0
+
+
+def test_a_recording_with_rewinds_verifies(keeping: Stand, checkpoint: Checkpoint, tmp_path: Path) -> None:
+    collect(keeping, 100)
+    loop, recorder = keeping.loop, Recorder(tmp_path / "rec")
+    loop.set_recorder(recorder)
+    loop.resume()
+    for _ in range(4):
+        keeping.wait(lambda: loop.session.index > 130)
+        loop.rewind()
+        keeping.wait(lambda: loop.rewinding is not None and loop.rewinding < 70)
+        loop.play_on()
+        keeping.wait(lambda: loop.rewinding is None)
+    keeping.wait(lambda: loop.session.index > 100)
+    loop.request_reset(2, 4)
+    keeping.wait(lambda: 10 < loop.session.index < 70)
+    loop.set_recorder(None)
+    keeping.wait(lambda: not recorder.active)
+    recorder.close()
+    record = read_session(tmp_path / "rec")
+    assert sum(isinstance(entry, RewindEvent) for entry in record.entries) == 4
+    report = verify(record, checkpoint, OnnxBackend(checkpoint, threads=1))
+    assert report.same and report.frames == record.frames
+
+
+def test_slow_motion_and_fast_forward(stand: Stand) -> None:
+    collect(stand, 5)
+    for speed, expected in ((0.25, 0.25), (4.0, 4.0), (1e-9, 0.125), (1e9, 8.0)):
+        stand.loop.set_speed(speed)
+        stand.wait(lambda expected=expected: stand.loop.speed == expected)
+        assert stand.loop._pacer.period == pytest.approx(1 / 30 / expected)
+    stand.loop.resume()
+    stand.wait(lambda: stand.loop.session.index > 10)
+
+
+def test_fast_forward_beyond_the_machine_is_not_late(stand: Stand) -> None:
+    stand.on_sleep = lambda tick: setattr(stand, "now", stand.now + 0.2)
+    stand.loop.set_speed(8.0)
+    collect(stand, 30)
+    snapshot = stand.telemetry.snapshot()
+    assert (snapshot.late, snapshot.missed) == (0, 0)

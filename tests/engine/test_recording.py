@@ -14,7 +14,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.recording import FrameEntry, ResetEvent, read_session
+from engine.recording import FrameEntry, ResetEvent, RewindEvent, read_session
 from models.manifest import BadInput
 
 HEADER: dict[str, Any] = {
@@ -62,6 +62,12 @@ def test_reads(write: Writer) -> None:
     assert record.header.world == "predictable" and record.header.palette is None
     assert record.frames == 4 and not record.torn
     assert isinstance(record.entries[4], FrameEntry) and record.entries[2] == ResetEvent(start=1, rng_seed=9)
+
+
+def test_play_goes_on_after_the_frame_that_it_went_back_to(write: Writer) -> None:
+    back = {"event": "rewind_to", "index": 0}
+    record = read_session(write(lines=[*FRAMES, back, back, FRAMES[1], FRAMES[2], FRAMES[0]]))
+    assert record.frames == 6 and record.entries[5] == record.entries[6] == RewindEvent(index=0)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes have no name in a folder there")
@@ -129,6 +135,10 @@ def test_no_header_at_all_is_told(write: Writer, header: bytes) -> None:
         (4, {"event": "reset", "start": 0, "rng_seed": 0}, "actions.ndjson:4: event: expected frame 0 first"),
         (4, {"index": 0, "action": "left", "tokens_digest": DIGEST}, "actions.ndjson:4: action: expected noop"),
         (4, {"index": 2, "action": "left", "tokens_digest": DIGEST}, "actions.ndjson:4: index: expected 0, found 2"),
+        (1, {"event": "rewind_to", "index": 0}, "actions.ndjson:1: event: expected frame 0 first"),
+        (3, {"event": "rewind_to", "index": 2}, "actions.ndjson:3: index: expected a frame up to 1, found 2"),
+        (3, {"event": "rewind_to", "index": -1}, "actions.ndjson:3: index: "),
+        (3, {"event": "rewind_to"}, "actions.ndjson:3: index: "),
     ],
 )
 def test_damage_before_the_end_is_told_with_its_line(write: Writer, at: int, line: Any, message: str) -> None:

@@ -15,6 +15,7 @@ from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.frame import tokens_digest
 from engine.noise import frame_noise
 from engine.session import Session
+from engine.timeline import Timeline
 from models.actions import Action
 from models.manifest import BadInput
 
@@ -113,3 +114,78 @@ def test_host_time_around_a_step_is_small(session: Session) -> None:
         session.step(Action.RIGHT)
         times.append(time.perf_counter() - began)
     assert sorted(times)[100] < 0.0005
+
+
+def walk(session: Session, frames: int) -> list[str]:
+    """Digests of every frame of a walk from the newest frame on, that one included."""
+    digests = [session.frame.tokens_digest]
+    for _ in range(frames):
+        action = list(Action)[session.index * 5 // 3 % 8]
+        digests.append(session.step(action).tokens_digest)
+    return digests
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("index", [0, 1, 29, 30, 31, 237, 400])
+def test_going_back_and_on_is_the_same_again(session: Session, kept: bool, index: int) -> None:
+    session.timeline = Timeline() if kept else None
+    session.reset(1, 9)
+    digests = walk(session, 400)
+    frame = session.rewind_to(index)
+    assert frame is session.frame and frame.index == index and frame.tokens_digest == digests[index]
+    assert [digest for _, digest in session.history] == digests[: index + 1]
+    assert walk(session, 400 - index) == digests[index:]
+
+
+def test_another_way_from_the_same_frame_has_another_future(session: Session) -> None:
+    session.timeline = Timeline()
+    session.reset(1, 9)
+    digests = walk(session, 100)
+    session.rewind_to(50)
+    assert session.step(Action.LEFT).index == 51
+    assert session.frame.tokens_digest != digests[51]
+    assert [digest for _, digest in session.history][:51] == digests[:51] and len(session.history) == 52
+
+
+def test_going_back_further_than_what_is_kept(session: Session) -> None:
+    session.timeline = Timeline(limit=40_000)
+    session.reset(1, 9)
+    digests = walk(session, 300)
+    assert session.timeline.oldest is not None and session.timeline.oldest > 100
+    assert session.rewind_to(100).tokens_digest == digests[100]
+    assert walk(session, 200) == digests[100:]
+
+
+def test_impatience_stays_at_an_earlier_frame(checkpoint: Checkpoint, backend: OnnxBackend) -> None:
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += 0.01  # three looks at the clock a step
+        return now[0]
+
+    session = Session(checkpoint, backend, clock, Timeline())
+    session.reset(1, 9)
+    digests = walk(session, 1000)
+    frame = session.rewind_to(119, patience=0.4)
+    assert 90 < frame.index < 119 and frame.tokens_digest == digests[frame.index]
+    assert walk(session, 30) == digests[frame.index : frame.index + 31]
+
+
+def test_frames_of_the_past_can_be_looked_at(session: Session) -> None:
+    session.timeline = Timeline()
+    session.reset(0, 7)
+    frames = [session.step(Action.RIGHT) for _ in range(40)]
+    for frame in frames:
+        kept = session.kept_frame(frame.index)
+        assert kept is not None and kept.action is frame.action and kept.tokens_digest == frame.tokens_digest
+        assert np.array_equal(kept.pixels, frame.pixels) and np.array_equal(kept.tokens, frame.tokens)
+    assert session.kept_frame(41) is None
+    session.timeline = None
+    assert session.kept_frame(5) is None
+
+
+@pytest.mark.parametrize("index", [-1, 6])
+def test_a_frame_that_is_not_there_is_refused(session: Session, index: int) -> None:
+    walk(session, 5)
+    with pytest.raises(ValueError, match="frame: expected 0 to 5"):
+        session.rewind_to(index)
