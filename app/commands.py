@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from app.keymap import Command
 from app.picture import theme_names
 from app.round import Round
+from engine.frame_loop import FASTEST, SLOWEST
 
 if TYPE_CHECKING:
     from app.player import Player
 
 NOT_IN_PLAYBACK = (Command.RESET, Command.NEXT_WORLD, Command.RECORD)
+HELD = (Command.REWIND,)  # what lasts as long as its key is down
 
 
 def obey(player: Player, command: Command) -> None:
@@ -30,6 +32,24 @@ def obey(player: Player, command: Command) -> None:
     elif player.round is not None:
         _COMMANDS[command](player, player.round)
         player.draw()
+
+
+def hold(player: Player, command: Command, down: bool) -> None:
+    """Begin or end what lasts as long as a key is held."""
+    current = player.round
+    if command is not Command.REWIND or current is None:
+        return
+    if not down:
+        current.loop.play_on()
+    elif player.options.measured or player.options.playback:
+        player.hud.toast(f"not while {'play is measured' if player.options.measured else 'a recording plays'}")
+    else:
+        current.loop.rewind()
+
+
+def show_speed(speed: float) -> str:
+    """A speed as a person reads it: 2× or 1/2×."""
+    return f"{speed:g}×" if speed >= 1 else f"1/{1 / speed:g}×"
 
 
 def _pause(player: Player, current: Round) -> None:
@@ -83,6 +103,20 @@ def _toggle_speed(player: Player, current: Round) -> None:
     player.hud.toast(f"{current.manifest.tick_rate} frames a second" if current.capped else "no speed cap")
 
 
+def _slower(player: Player, current: Round) -> None:
+    _set_speed(player, current, current.speed / 2)
+
+
+def _faster(player: Player, current: Round) -> None:
+    _set_speed(player, current, current.speed * 2)
+
+
+def _set_speed(player: Player, current: Round, speed: float) -> None:
+    current.set_speed(min(FASTEST, max(SLOWEST, speed)))
+    player.hud.speed = "" if current.speed == 1 else show_speed(current.speed)
+    player.hud.toast("normal speed" if current.speed == 1 else f"speed {player.hud.speed}")
+
+
 def _toggle_overlay(player: Player, current: Round) -> None:
     player.overlay_shown = not player.overlay_shown
 
@@ -98,6 +132,8 @@ _COMMANDS: Mapping[Command, Callable[[Player, Round], None]] = {
     Command.RESET: _reset,
     Command.NEXT_WORLD: _next_world,
     Command.THEME: _next_theme,
+    Command.SLOWER: _slower,
+    Command.FASTER: _faster,
     Command.SPEED: _toggle_speed,
     Command.OVERLAY: _toggle_overlay,
     Command.HELP: _toggle_help,

@@ -9,12 +9,14 @@ import pygame
 
 from app.keymap import COMMAND_TITLES, Command, Keymap, shown_key
 from app.pixel_font import LINE, fit_text, text_width
-from app.widgets import DIM, INK, RED, YELLOW, draw_key_row, draw_text, keycap, keycap_size, panel
+from app.round import Rewound
+from app.widgets import CYAN, FAINT, INK, RED, YELLOW, draw_key_row, draw_text, keycap, keycap_size, panel
 from models.manifest import Manifest
 
 KEYS_SECONDS = 3.0
 TOAST_SECONDS = 2.5
 BLINK_SECONDS = 0.6
+HELP_COLUMN = 170  # font pixels
 HINTED = (Command.PAUSE, Command.RECORD, Command.NEXT_WORLD, Command.HELP, Command.MENU)
 
 CommandKeys = Mapping[Command, tuple[str, ...]]
@@ -36,6 +38,8 @@ class Hud:
     def __init__(self, commands: CommandKeys, clock: Callable[[], float] = time.perf_counter) -> None:
         self.help = False
         self.paused = False
+        self.speed = ""  # shown while it isn't the world's own
+        self.rewound: Rewound | None = None
         self._commands = commands
         self._clock = clock
         self._keys_until = 0.0
@@ -72,8 +76,12 @@ class Hud:
             _draw_help(target, area, scale, manifest, keymap, self._commands)
         elif self.keys_shown and not self.paused:
             _draw_keys(target, area, scale, manifest, keymap, self._commands)
-        if self.paused and not self.help:
+        if self.rewound is not None:
+            _draw_rewound(target, area, scale, self.rewound)
+        elif self.paused and not self.help:
             self._draw_paused(target, area, scale)
+        if self.speed and self.rewound is None:
+            _draw_speed(target, area, scale, self.speed)
         if self.message:
             line = fit_text(self.message, area.width - 24 * scale, scale)
             _draw_box(target, line, (area.centerx, area.top + 18 * scale), scale, INK)
@@ -105,6 +113,30 @@ def _draw_box(
     draw_text(target, line, (box.centerx, box.top + 4 * scale), colour, scale, "center")
 
 
+def _draw_rewound(target: pygame.Surface, area: pygame.Rect, scale: int, rewound: Rewound) -> None:
+    """How far back, and how much of the past is left before it."""
+    box = pygame.Rect(0, 0, min(area.width - 8 * scale, 220 * scale), 36 * scale)
+    box.midbottom = (area.centerx, area.bottom - 8 * scale)
+    target.blit(panel(box.size, edge=scale), box)
+    left, middle = box.left + 10 * scale, box.top + 11 * scale
+    for arrow in (left, left + 7 * scale):
+        points = [(arrow, middle), (arrow + 6 * scale, middle - 4 * scale), (arrow + 6 * scale, middle + 4 * scale)]
+        pygame.draw.polygon(target, CYAN, points)
+    draw_text(target, "rewinding", (left + 20 * scale, middle - 3 * scale), INK, scale)
+    back = f"{rewound.seconds:.1f} s back"
+    draw_text(target, back, (box.right - 10 * scale, middle - 3 * scale), YELLOW, scale, "right")
+    bar = pygame.Rect(left, box.bottom - 12 * scale, box.width - 20 * scale, 4 * scale)
+    target.fill(FAINT, bar)
+    target.fill(CYAN, (bar.left, bar.top, int(bar.width * rewound.left), bar.height))
+
+
+def _draw_speed(target: pygame.Surface, area: pygame.Rect, scale: int, speed: str) -> None:
+    box = pygame.Rect(0, 0, text_width(speed, scale) + 12 * scale, 15 * scale)
+    box.topright = (area.right - 6 * scale, area.top + 6 * scale)
+    target.blit(panel(box.size, edge=scale), box)
+    draw_text(target, speed, (box.centerx, box.top + 4 * scale), YELLOW, scale, "center")
+
+
 def _draw_keys(
     target: pygame.Surface, area: pygame.Rect, scale: int, manifest: Manifest, keymap: Keymap, commands: CommandKeys
 ) -> None:
@@ -123,20 +155,34 @@ def _draw_keys(
 def _draw_help(
     target: pygame.Surface, area: pygame.Rect, scale: int, manifest: Manifest, keymap: Keymap, commands: CommandKeys
 ) -> None:
-    """Every key: the world's own, then the commands."""
-    rows = [*action_rows(keymap), ((), ""), *command_rows(commands)]
+    """Every key: the world's own, then the commands; in two columns where there is room."""
+    own, others = action_rows(keymap), command_rows(commands)
+    wide = area.width >= 2 * HELP_COLUMN * scale
+    half = -(-(len(own) + 1 + len(others)) // 2) - len(own) - 1  # commands that fit under the world's own keys
+    columns = [[*own, ((), ""), *others]]
+    if wide:
+        columns = [[*own, ((), ""), *others[:half]], others[half:]]
     step = (LINE + 5) * scale
-    box = pygame.Rect(0, 0, 190 * scale, step * len(rows) + 30 * scale)
+    height = step * max(len(rows) for rows in columns) + 30 * scale
+    box = pygame.Rect(0, 0, HELP_COLUMN * len(columns) * scale, height)
     box.center = area.center
     target.blit(panel(box.size, 232, edge=scale), box)
     draw_text(target, manifest.title, (box.centerx, box.top + 8 * scale), YELLOW, scale, "center")
-    y = box.top + 24 * scale
+    for number, rows in enumerate(columns):
+        _draw_help_column(target, rows, (box.left + HELP_COLUMN * number * scale, box.top + 24 * scale), scale)
+
+
+def _draw_help_column(
+    target: pygame.Surface, rows: list[tuple[tuple[str, ...], str]], place: tuple[int, int], scale: int
+) -> None:
+    """Key caps at the left, what they mean at the right, from `place` down."""
+    left, y = place
     for keys, meaning in rows:
-        x = box.left + 96 * scale
-        draw_text(target, meaning, (x, y + 4 * scale), INK if meaning else DIM, scale)
+        x = left + 80 * scale
+        draw_text(target, meaning, (x, y + 4 * scale), INK, scale)
         x -= 6 * scale
         for key in reversed(keys):
             x -= keycap_size(key, scale)[0]
             target.blit(keycap(key, scale), (x, y))
             x -= 3 * scale
-        y += step
+        y += (LINE + 5) * scale

@@ -24,6 +24,9 @@ class Command(StrEnum):
 
     PAUSE = "pause"
     STEP = "step"
+    REWIND = "rewind"
+    SLOWER = "slower"
+    FASTER = "faster"
     RECORD = "record"
     RESET = "reset"
     NEXT_WORLD = "next world"
@@ -38,6 +41,9 @@ class Command(StrEnum):
 COMMAND_KEYS: Mapping[Command, tuple[str, ...]] = {
     Command.PAUSE: ("p",),
     Command.STEP: ("n", "."),
+    Command.REWIND: ("backspace",),
+    Command.SLOWER: ("-",),
+    Command.FASTER: ("=",),
     Command.RECORD: ("r",),
     Command.RESET: ("f3",),
     Command.NEXT_WORLD: ("tab",),
@@ -52,6 +58,9 @@ COMMAND_KEYS: Mapping[Command, tuple[str, ...]] = {
 COMMAND_TITLES: Mapping[Command, str] = {
     Command.PAUSE: "Pause",
     Command.STEP: "One frame",
+    Command.REWIND: "Rewind (hold)",
+    Command.SLOWER: "Slower",
+    Command.FASTER: "Faster",
     Command.RECORD: "Record",
     Command.RESET: "New start",
     Command.NEXT_WORLD: "Next world",
@@ -63,7 +72,7 @@ COMMAND_TITLES: Mapping[Command, str] = {
     Command.MENU: "Menu",
 }
 
-_SHOWN = {"left": "←", "right": "→", "up": "↑", "down": "↓", "return": "Enter ↵", "escape": "Esc"}
+_SHOWN = {"left": "←", "right": "→", "up": "↑", "down": "↓", "return": "Enter ↵", "escape": "Esc", "backspace": "Back"}
 
 
 @lru_cache(maxsize=1)

@@ -19,7 +19,7 @@ from pathlib import Path
 import pygame
 
 from app.backdrop import surround
-from app.commands import obey
+from app.commands import HELD, hold, obey
 from app.hud import Hud
 from app.keymap import command_codes
 from app.overlay import Overlay, PlayFacts
@@ -133,8 +133,11 @@ class Player:
                 self._key(event.key, event.type == pygame.KEYDOWN, getattr(event, "pressed_at", self._clock()))
 
     def _key(self, code: int, down: bool, happened: float) -> None:
-        if down and code in self._commands:
-            obey(self, self._commands[code])
+        command = self._commands.get(code)
+        if command in HELD:
+            hold(self, command, down)
+        elif command is not None and down:
+            obey(self, command)
         elif self.round is not None and not self.options.autoplay:
             keymap, actions = self.round.keymap, self.round.actions
             ours = keymap.press(code) if down else keymap.release(code)
@@ -144,6 +147,8 @@ class Player:
 
     def release_all(self) -> None:
         """The window lost the keyboard: releases would be missed."""
+        for command in HELD:
+            hold(self, command, down=False)
         if self.round is not None:
             self.round.keymap.release_all()
             self.round.actions.clear()
@@ -165,7 +170,9 @@ class Player:
         self.draw()
         now = self._clock()
         self.first_frame_at = self.first_frame_at or now
-        if (pressed := self._unanswered.answer(frame.times.taken)) is not None:
+        if self.round.loop.rewinding is not None:
+            self._unanswered.clear()  # a frame of the past answers no key
+        elif (pressed := self._unanswered.answer(frame.times.taken)) is not None:
             self.round.telemetry.add_flip(now - pressed)
         if self.options.frames is not None and frame.index >= self.options.frames:
             self.outcome = Outcome.QUIT
@@ -177,6 +184,7 @@ class Player:
         if self.round is not None:
             area, place = self._layout()
             self.round.picture.draw(target, place)
+            self.hud.rewound = self.round.rewound
             self.hud.draw(target, area, scale, self.round.manifest, self.round.keymap)
             if self.overlay_shown:
                 self._draw_overlay(target, self.round, area == self.window.rect, now)
@@ -249,6 +257,7 @@ class Player:
         exchanges = make_exchanges(session, autoplayer, options.capped)
         self.round = Round(exchanges, self._theme(manifest), self.settings.keys.get(manifest.name), options.capped)
         self.hud.paused = self.hud.help = False
+        self.hud.speed = ""
         if options.playback:
             self.hud.toast("a recording")
         else:

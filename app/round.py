@@ -51,6 +51,14 @@ def make_exchanges(session: Session, autoplayer: Autoplayer | None = None, cappe
     return Exchanges(FrameLoop(session, actions, frames, pacer, telemetry), actions, frames, telemetry)
 
 
+@dataclass(frozen=True)
+class Rewound:
+    """How far play has been rewound: `seconds` back, and `left` is the share of the kept past still before it."""
+
+    seconds: float
+    left: float
+
+
 class Round:
     """From entering a world to leaving it."""
 
@@ -67,6 +75,7 @@ class Round:
         self.manifest = self.session.checkpoint.manifest
         self.keymap = Keymap(self.manifest, keys)
         self.capped = capped
+        self.speed = 1.0
         self.newest: Frame = self.session.frame  # as far as the window has seen
         self.picture = Picture(self.manifest, theme)
         self.picture.load(self.newest.pixels)
@@ -81,6 +90,20 @@ class Round:
     def error(self) -> Exception | None:
         """Why the loop has ended by itself; None while it runs."""
         return None if self.loop.running else self.loop.error
+
+    @property
+    def rewound(self) -> Rewound | None:
+        """How far play is being rewound now; None while it isn't."""
+        cursor, timeline = self.loop.rewinding, self.session.timeline
+        if cursor is None or timeline is None:
+            return None
+        newest, oldest, rate = self.session.index, timeline.oldest or 0, self.manifest.tick_rate
+        return Rewound((newest - cursor) / rate, (cursor - oldest) / max(1, newest - oldest))
+
+    def set_speed(self, speed: float) -> None:
+        """Slow motion below 1, fast forward above."""
+        self.speed = speed
+        self.loop.set_speed(speed)
 
     def record(self, folder: Path) -> None:
         """Record into a new `folder`. Raises BadInput where it can't be made."""

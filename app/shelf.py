@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.frame_loop import FrameLoop
 from engine.session import Session
+from engine.timeline import Timeline
 from models.manifest import BadInput, Manifest
 
 
@@ -73,7 +74,13 @@ class Shelf:
 
     def retire(self, loop: FrameLoop) -> None:
         """A loop was told to end: wait for it in the background, before its session can be prepared again."""
-        self._builder.submit(loop.stop)
+
+        def end() -> None:
+            loop.stop()
+            if loop.session.timeline is not None:
+                loop.session.timeline.clear()  # its memory is wanted by the world that is played next
+
+        self._builder.submit(end)
 
     def forget(self, name: str) -> None:
         """Drop a session that failed, so that the next request builds a new one."""
@@ -92,7 +99,7 @@ def build_session(checkpoint: Checkpoint, threads: int | None) -> Session:
 
     backend = OnnxBackend(checkpoint, threads)
     backend.warm_up()
-    return Session(checkpoint, backend)
+    return Session(checkpoint, backend, timeline=Timeline())
 
 
 def _close_built(future: Future[Session]) -> None:

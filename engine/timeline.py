@@ -47,11 +47,12 @@ class Timeline:
         self._bytes = 0
         self._state_bytes = 0
         self._every = STATE_EVERY
+        self._oldest: int | None = None
 
     @property
     def oldest(self) -> int | None:
-        """The first frame that play can go on from by what is kept; None while nothing is."""
-        return next(iter(self._states), None)
+        """The first frame that play can go on from by what is kept; None while nothing is. Any thread may ask."""
+        return self._oldest
 
     @property
     def bytes(self) -> int:
@@ -62,7 +63,7 @@ class Timeline:
         """Forget everything."""
         self._frames.clear()
         self._states.clear()
-        self._bytes = 0
+        self._bytes, self._oldest = 0, None
 
     def add(self, frame: Frame, state: Callable[[], State]) -> None:
         """Keep the newest frame; `state` is asked for the state behind it where that is to be kept too."""
@@ -98,6 +99,7 @@ class Timeline:
             self._bytes -= _frame_bytes(self._frames.pop(late))
         for late in [kept for kept in self._states if kept > index]:
             self._bytes -= _state_bytes(self._states.pop(late))
+        self._oldest = next(iter(self._states), None)
 
     def _keep_state(self, index: int, state: State) -> None:
         size = _state_bytes(state)
@@ -105,6 +107,7 @@ class Timeline:
             self._state_bytes, self._every = size, _spacing(size, self.limit)
         self._states[index] = state
         self._bytes += size
+        self._oldest = index if self._oldest is None else self._oldest
 
     def _drop_state(self, index: int) -> None:
         """Let go of a state that is no longer near, unless it is one that stays."""
@@ -115,6 +118,7 @@ class Timeline:
         """Forget the oldest state and the frames that only it leads to."""
         first, second, *_ = self._states
         self._bytes -= _state_bytes(self._states.pop(first))
+        self._oldest = second
         for index in range(first, second):
             if index in self._frames:
                 self._bytes -= _frame_bytes(self._frames.pop(index))

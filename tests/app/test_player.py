@@ -16,7 +16,7 @@ from app.shelf import Shelf, build_session
 from app.window import Window
 from engine.backends.onnx import OnnxBackend
 from engine.checkpoint import Checkpoint
-from engine.recording import read_session
+from engine.recording import RewindEvent, read_session
 from engine.replay import verify
 from engine.session import Session
 from models.actions import Action
@@ -80,6 +80,71 @@ def test_pause_and_single_step(playing: Player, tap: Tap, turns: Turns) -> None:
     assert not playing.hud.paused
 
 
+def rewind(player: Player, tap: Tap, turns: Turns) -> tuple[int, int]:
+    """Hold the rewind key for a while and let it go: the frame before and the one that play goes on from."""
+    tap(pygame.K_BACKSPACE)
+    turns(player, lambda: player.round.loop.rewinding is not None)
+    newest = player.round.session.index
+    turns(player, lambda: player.round.newest.index < newest - 10)
+    assert player.round.rewound.seconds > 0 and 0 <= player.round.rewound.left < 1
+    player.draw()
+    tap(pygame.K_BACKSPACE, down=False)
+    turns(player, lambda: player.round.loop.rewinding is None)
+    return newest, player.round.session.index
+
+
+def test_holding_rewind_goes_back_and_letting_go_plays_on(playing: Player, tap: Tap, turns: Turns) -> None:
+    assert playing.round is not None
+    turns(playing, lambda: playing.round.newest.index > 60)
+    tap(pygame.K_r)
+    turns(playing, lambda: playing.round.recorder is not None)
+    before, after = rewind(playing, tap, turns)
+    assert after < before - 10
+    turns(playing, lambda: playing.round.newest.index > after + 10)
+    assert playing.round.rewound is None
+    recorder, checkpoint = playing.round.recorder, playing.round.session.checkpoint
+    playing.leave()
+    record = read_session(recorder.folder)
+    assert any(isinstance(entry, RewindEvent) for entry in record.entries)
+    assert verify(record, checkpoint, OnnxBackend(checkpoint, 1)).same
+
+
+def test_losing_the_keyboard_ends_rewinding(playing: Player, tap: Tap, turns: Turns) -> None:
+    tap(pygame.K_BACKSPACE)
+    turns(playing, lambda: playing.round.loop.rewinding is not None)
+    pygame.event.post(pygame.event.Event(pygame.WINDOWFOCUSLOST))
+    turns(playing, lambda: playing.round.loop.rewinding is None)
+
+
+def test_rewinding_in_a_pause_stays_paused(playing: Player, tap: Tap, turns: Turns) -> None:
+    turns(playing, lambda: playing.round.newest.index > 40)
+    tap(pygame.K_p)
+    turns(playing, lambda: playing.round.loop.paused)
+    _, after = rewind(playing, tap, turns)
+    for _ in range(20):
+        playing.turn()
+    assert playing.round.loop.paused and playing.round.session.index == after == playing.round.newest.index
+
+
+def test_slow_motion_and_back(playing: Player, tap: Tap, turns: Turns) -> None:
+    for key, speed, shown in (
+        (pygame.K_MINUS, 0.5, "1/2×"),
+        (pygame.K_MINUS, 0.25, "1/4×"),
+        (pygame.K_EQUALS, 0.5, "1/2×"),
+    ):
+        tap(key)
+        turns(playing, lambda speed=speed: playing.round.loop.speed == speed)
+        assert playing.hud.speed == shown
+    playing.draw()
+    tap(pygame.K_EQUALS)
+    turns(playing, lambda: playing.round.loop.speed == 1.0)
+    assert playing.hud.speed == ""
+    for _ in range(9):
+        tap(pygame.K_EQUALS)
+    turns(playing, lambda: playing.round.loop.speed == 8.0)
+    assert playing.hud.speed == "8×"
+
+
 def test_tab_switches_world_without_restart(playing: Player, tap: Tap, turns: Turns) -> None:
     first = playing.round
     tap(pygame.K_TAB)
@@ -89,6 +154,7 @@ def test_tab_switches_world_without_restart(playing: Player, tap: Tap, turns: Tu
     turns(playing, lambda: playing.round.newest.action is Action.UP)
     assert first is not None
     assert not first.loop.running
+    turns(playing, lambda: first.session.timeline.oldest is None)  # its memory is free again
     tap(pygame.K_TAB)
     turns(playing, lambda: playing.round is not None and playing.round.name == "hills")
     turns(playing, lambda: playing.round.newest.index >= 3)
