@@ -15,6 +15,20 @@ def resident_mb() -> float:
     return float(psutil.Process().memory_info().rss) / _MB
 
 
+def count_cards() -> int:
+    """NVIDIA cards that the driver knows; 0 without a driver."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        try:
+            return int(pynvml.nvmlDeviceGetCount())
+        finally:
+            pynvml.nvmlShutdown()
+    except Exception:  # NVML raises its own kinds for each missing part, and an OSError for a broken library
+        return 0
+
+
 class VramProbe:
     """Asks NVML how much of the first card's memory is used: by this process where it is listed, else by all.
 

@@ -11,18 +11,32 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class BackendInfo:
-    """What runs the graph. `device` begins with "CPU" or is the card's own name; telemetry judges targets by it."""
+    """What runs the graph. `device` begins with "CPU" or is the card's own name; telemetry judges targets by it.
+    `note` says in one line why it is this one and not a better one; empty where nothing was given up."""
 
     name: str
     version: str
     device: str
     threads: int
     instruction_set: str
+    note: str = ""
 
     @property
     def on_cpu(self) -> bool:
         """Whether the processor runs the graph, not a card."""
         return self.device.startswith("CPU")
+
+
+class BackendFailed(Exception):
+    """A backend can't be had here, or broke: one line why. It never ends play, for another one takes over."""
+
+
+class NoCard(BackendFailed):
+    """There is no card here that could be used: nothing is missing that a player might expect."""
+
+
+class OutOfDeviceMemory(BackendFailed):
+    """The card has not enough memory left for what was asked."""
 
 
 @dataclass(frozen=True)

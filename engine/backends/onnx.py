@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,19 +9,13 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from engine.backends.base import BackendInfo, StepOutput
+from engine.backends.graph_tensors import step_tensors
+from engine.backends.onnx_graph import OnnxEncoder, check_graph, load_graph
 from engine.checkpoint import Checkpoint
 from engine.machine import cpu_name, instruction_set, model_threads
-from models.manifest import BadInput, Manifest, TensorSpec
+from models.manifest import Manifest
 
 WARM_UP_STEPS = 3
-_ORT_TYPES = {
-    "float32": "tensor(float)",
-    "float16": "tensor(float16)",
-    "int64": "tensor(int64)",
-    "int32": "tensor(int32)",
-    "uint8": "tensor(uint8)",
-}
-
 Buffers = dict[str, npt.NDArray[Any]]
 
 
@@ -33,16 +26,17 @@ class OnnxBackend:
     reads what it writes.
     """
 
-    def __init__(self, checkpoint: Checkpoint, threads: int | None = None) -> None:
-        """Load the step graph and check it against the manifest. `threads` None chooses for the machine."""
+    def __init__(self, checkpoint: Checkpoint, threads: int | None = None, note: str = "") -> None:
+        """Load the step graph and check it against the manifest. `threads` None chooses for the machine; `note` is for
+        its info."""
         manifest = checkpoint.manifest
         self._threads = threads or model_threads()
         self._manifest = manifest
-        self._encoder_path = checkpoint.folder / manifest.graphs.encoder
-        self._encoder: ort.InferenceSession | None = None
+        self._note = note
+        self._encoder = OnnxEncoder(checkpoint.folder / manifest.graphs.encoder, manifest, self._threads)
         path = checkpoint.folder / manifest.graphs.step
-        self._step = _load_graph(path, self._threads)
-        _check_graph(path, self._step, *step_tensors(manifest))
+        self._step = load_graph(path, self._threads)
+        check_graph(path, self._step, *step_tensors(manifest))
         self._inputs = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in step_tensors(manifest)[0][:3]}
         self._outputs = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in step_tensors(manifest)[1][:3]}
         self._states: tuple[Buffers, Buffers] = (_zero_state(manifest), _zero_state(manifest))
@@ -53,7 +47,7 @@ class OnnxBackend:
     def info(self) -> BackendInfo:
         """What runs: ONNX Runtime on this processor."""
         version = f"onnxruntime {ort.__version__}"
-        return BackendInfo("onnx", version, f"CPU {cpu_name()}", self._threads, instruction_set())
+        return BackendInfo("onnx", version, f"CPU {cpu_name()}", self._threads, instruction_set(), self._note)
 
     def reset(self) -> None:
         """Set the state to zero."""
@@ -72,11 +66,7 @@ class OnnxBackend:
 
     def encode(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
         """Tokens int64 [P] of a picture uint8 [H,W] or [H,W,3]. The encoder is loaded at the first call."""
-        if self._encoder is None:
-            self._encoder = _load_graph(self._encoder_path, self._threads)
-            _check_graph(self._encoder_path, self._encoder, *encoder_tensors(self._manifest))
-        tokens: npt.NDArray[np.int64] = self._encoder.run(["tokens"], {"picture": picture[None]})[0][0]
-        return tokens
+        return self._encoder.encode(picture)
 
     def get_state(self) -> Buffers:
         """Copies of the state tensors by name."""
@@ -100,7 +90,7 @@ class OnnxBackend:
     def close(self) -> None:
         """Let go of both graphs and their threads."""
         del self._bindings, self._step
-        self._encoder = None
+        self._encoder.close()
 
     def _bind(self, source: int) -> ort.IOBinding:
         """A binding that reads state set `source` and writes the other one."""
@@ -114,58 +104,5 @@ class OnnxBackend:
         return binding
 
 
-def step_tensors(manifest: Manifest) -> tuple[list[TensorSpec], list[TensorSpec]]:
-    """Inputs and outputs that the step graph must have; the first three of each are not state."""
-    count = manifest.tokens
-    inputs = [
-        TensorSpec(name="tokens", shape=(1, count), dtype="int64"),
-        TensorSpec(name="action", shape=(1,), dtype="int64"),
-        TensorSpec(name="noise", shape=(1, count), dtype="float32"),
-    ]
-    outputs = [
-        TensorSpec(name="next_tokens", shape=(1, count), dtype="int64"),
-        TensorSpec(name="picture", shape=(1, *manifest.picture_shape), dtype="uint8"),
-        TensorSpec(name="entropy", shape=(1,), dtype="float32"),
-    ]
-    rolled = [TensorSpec(name=spec.output_name, shape=spec.shape, dtype=spec.dtype) for spec in manifest.state]
-    return [*inputs, *manifest.state], [*outputs, *rolled]
-
-
-def encoder_tensors(manifest: Manifest) -> tuple[list[TensorSpec], list[TensorSpec]]:
-    """Inputs and outputs that the encoder graph must have."""
-    picture = TensorSpec(name="picture", shape=(1, *manifest.picture_shape), dtype="uint8")
-    return [picture], [TensorSpec(name="tokens", shape=(1, manifest.tokens), dtype="int64")]
-
-
 def _zero_state(manifest: Manifest) -> Buffers:
     return {spec.name: np.zeros(spec.shape, spec.dtype) for spec in manifest.state}
-
-
-def _load_graph(path: Path, threads: int) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 4  # a bad graph is told as BadInput, once
-    # Threads that spin between operators gain 4 % on idle cores, lose half the speed where the window, a recorder or
-    # anything else wants one too, and burn half as much power again.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime's exceptions share no base class of their own
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise BadInput(f"{path}: graph: expected one that onnxruntime {ort.__version__} can load ({reason})") from error
-
-
-def _check_graph(path: Path, graph: ort.InferenceSession, inputs: list[TensorSpec], outputs: list[TensorSpec]) -> None:
-    for kind, wanted, nodes in (("input", inputs, graph.get_inputs()), ("output", outputs, graph.get_outputs())):
-        found = {node.name: node for node in nodes}
-        for spec in wanted:
-            node = found.pop(spec.name, None)
-            if node is None:
-                raise BadInput(f"{path}: {kind} {spec.name}: expected one, the graph has none")
-            if node.type != _ORT_TYPES[spec.dtype] or tuple(node.shape) != spec.shape:
-                expected = f"{_ORT_TYPES[spec.dtype]} {list(spec.shape)}"
-                raise BadInput(f"{path}: {kind} {spec.name}: expected {expected}, found {node.type} {list(node.shape)}")
-        if found:
-            raise BadInput(f"{path}: {kind} {next(iter(found))}: the manifest knows none of this name")

@@ -57,7 +57,7 @@ def test_entropy_is_the_graphs(backend: OnnxBackend) -> None:
 
 
 def test_encoder_is_loaded_when_it_is_wanted(backend: OnnxBackend) -> None:
-    assert backend._encoder is None
+    assert not backend._encoder.loaded
     out = backend.step(np.arange(16) % 8, 3, QUIET)
     assert np.array_equal(backend.encode(out.picture), out.tokens)
 

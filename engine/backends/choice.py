@@ -1,0 +1,93 @@
+"""Which backend plays. Owns the choice, its reason in one line and what takes over on failure; refuses their work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.backends.base import Backend, BackendFailed, NoCard, OutOfDeviceMemory
+from engine.backends.library import installed_libraries
+from engine.backends.onnx import OnnxBackend
+from engine.backends.opening import TIERS, Opened, Parts, Progress, open_tensorrt
+from engine.backends.steady import SteadyBackend
+from engine.checkpoint import Checkpoint
+from engine.memory import count_cards
+
+
+class BackendName(StrEnum):
+    """What a player may ask for. `auto`: TensorRT where a card and the library are here, else ONNX Runtime."""
+
+    AUTO = "auto"
+    TENSORRT = "tensorrt"
+    ONNX = "onnx"
+
+
+@dataclass(frozen=True)
+class BackendWish:
+    """What was asked for. `threads` None suits the machine; `vram_limit` in bytes, None: what the card has."""
+
+    name: BackendName = BackendName.AUTO
+    threads: int | None = None
+    vram_limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A warm backend. `problem` says in one line why it isn't what was asked for; None where it is, or where `auto`
+    found no card."""
+
+    backend: Backend
+    problem: str | None = None
+
+
+def make_backend(
+    checkpoint: Checkpoint,
+    wish: BackendWish | None = None,
+    progress: Progress = lambda stage, share: None,
+    parts: Parts | None = None,
+) -> Choice:
+    """A warm backend for `checkpoint`. Whatever fails on the way to a card, the CPU plays. Raises BadInput only."""
+    wish = wish or BackendWish()
+    if wish.name is BackendName.ONNX:
+        return Choice(_cpu(checkpoint, wish, ""))
+    try:
+        if parts is None:
+            _look_for_card()
+        return Choice(_on_card(checkpoint, wish, open_tensorrt(checkpoint, wish.vram_limit, progress, parts), parts))
+    except BackendFailed as error:
+        note = f"no TensorRT: {error}"
+        expected = wish.name is BackendName.AUTO and isinstance(error, NoCard)
+        return Choice(_cpu(checkpoint, wish, note), None if expected else f"{note}; the CPU plays")
+
+
+def _look_for_card() -> None:
+    """Raise NoCard where neither the library nor a card is here: then nobody misses the library."""
+    if not installed_libraries() and not count_cards():
+        raise NoCard("no NVIDIA card is here")
+
+
+def _cpu(checkpoint: Checkpoint, wish: BackendWish, note: str) -> OnnxBackend:
+    backend = OnnxBackend(checkpoint, wish.threads, note)
+    backend.warm_up()
+    return backend
+
+
+def _on_card(checkpoint: Checkpoint, wish: BackendWish, opened: Opened, parts: Parts | None) -> Backend:
+    """The opened backend, which steps down when it fails: less memory first if that is what is short, then the CPU."""
+    tier = opened.tier
+
+    def spare(error: BackendFailed) -> Backend:
+        nonlocal tier
+        if isinstance(error, OutOfDeviceMemory) and tier + 1 < len(TIERS):
+            try:
+                next_one = open_tensorrt(checkpoint, wish.vram_limit, parts=parts, first_tier=tier + 1)
+            except BackendFailed as further:
+                error = further
+            else:
+                tier = next_one.tier
+                next_one.backend.note = f"{next_one.note} ({error})"
+                return next_one.backend
+        return _cpu(checkpoint, wish, f"TensorRT stopped: {error}")
+
+    opened.backend.note = opened.note
+    return SteadyBackend(opened.backend, spare)

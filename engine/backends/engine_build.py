@@ -1,0 +1,81 @@
+"""From a half-precision graph to an engine. Owns parsing and building, which need no card; refuses to run it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from engine.backends.base import BackendFailed
+from engine.backends.library import Library
+from models.manifest import TensorSpec
+
+_TYPES = {"FLOAT": "float32", "HALF": "float16", "INT64": "int64", "INT32": "int32", "UINT8": "uint8"}
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What an engine is built for. `capability`: (8, 6) of an RTX 3060; None: the card that is here. `workspace` in
+    bytes: scratch memory that a layer may ask for; None leaves it to the library."""
+
+    capability: tuple[int, int] | None
+    workspace: int | None = None
+
+    def flags(self) -> dict[str, Any]:
+        """For the key of a cache."""
+        return asdict(self)
+
+
+def build_engine(library: Library, graph: bytes, options: BuildOptions, ends: Sequence[TensorSpec]) -> bytes:
+    """Parse `graph` and build it; `ends` are the inputs and outputs that it must have. Raises BackendFailed with the
+    library's own words where it refuses."""
+    trt: Any = library.module
+    library.complaint()
+    builder = trt.Builder(library.log)
+    if builder is None:  # what a constructor gives where there is no driver and the library wants one
+        raise BackendFailed(f"{library.title}: {library.complaint() or 'makes no builder here'}")
+    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    parser = trt.OnnxParser(network, library.log)
+    if not parser.parse(graph):
+        raise BackendFailed(f"{library.title} refuses the graph: {_parser_words(parser) or library.complaint()}")
+    _check_ends(library, network, ends)
+    config = builder.create_builder_config()
+    if options.workspace is not None:
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace)
+    if options.capability is not None and hasattr(config, "set_compute_capability"):
+        config.num_compute_capabilities = 1
+        config.set_compute_capability(_capability(library, options.capability), 0)
+    engine = builder.build_serialized_network(network, config)
+    if engine is None:
+        raise BackendFailed(f"{library.title} builds no engine: {library.complaint() or 'no reason given'}")
+    return bytes(engine)
+
+
+def _capability(library: Library, capability: tuple[int, int]) -> Any:
+    known: Any = library.module.ComputeCapability
+    name = "SM{}{}".format(*capability)
+    if not hasattr(known, name):
+        chips = ", ".join(sorted(entry for entry in known.__members__ if entry.startswith("SM")))
+        raise BackendFailed(
+            f"{library.title} knows no chip of compute capability {name[2:-1]}.{name[-1]}, only {chips}"
+        )
+    return getattr(known, name)
+
+
+def _parser_words(parser: Any) -> str:
+    if not parser.num_errors:
+        return ""
+    first = parser.get_error(0)
+    place = f"{first.node_name()}: " if first.node_name() else ""
+    return " ".join(f"{place}{first.desc()}".split())
+
+
+def _check_ends(library: Library, network: Any, ends: Sequence[TensorSpec]) -> None:
+    tensors = [network.get_input(number) for number in range(network.num_inputs)]
+    tensors += [network.get_output(number) for number in range(network.num_outputs)]
+    found = {tensor.name: (tuple(tensor.shape), _TYPES.get(tensor.dtype.name, tensor.dtype.name)) for tensor in tensors}
+    for spec in ends:
+        if found.pop(spec.name, None) != (spec.shape, spec.dtype):
+            raise BackendFailed(f"{library.title}: {spec.name}: expected {spec.dtype} {list(spec.shape)} in the graph")
+    if found:
+        raise BackendFailed(f"{library.title}: {next(iter(found))}: the manifest knows none of this name")

@@ -1,0 +1,105 @@
+"""The half-precision graph: same ends, half matrix products, no bytes inside, nearly the same values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from engine.backends.half_graph import MATRIX_OPS, half_graph
+from models.manifest import BadInput, read_manifest
+
+
+def _ends(data: bytes) -> list[tuple[str, int]]:
+    graph = onnx.load_from_string(data).graph
+    return [(value.name, value.type.tensor_type.elem_type) for value in (*graph.input, *graph.output)]
+
+
+def _types(data: bytes) -> dict[str, int]:
+    graph = onnx.shape_inference.infer_shapes(onnx.load_from_string(data), strict_mode=True).graph
+    return {v.name: v.type.tensor_type.elem_type for v in graph.value_info} | {
+        w.name: w.data_type for w in graph.initializer
+    }
+
+
+@pytest.mark.parametrize("role", ["step", "encoder", "decoder"])
+def test_a_real_graph_keeps_its_ends_and_loses_its_bytes(tiny_world: Path, role: str) -> None:
+    graphs = read_manifest(tiny_world).graphs
+    shipped = (tiny_world / getattr(graphs, role)).read_bytes()
+    half = half_graph(shipped, role)
+    assert _ends(half) == _ends(shipped)
+    types = _types(half)
+    assert TensorProto.UINT8 not in types.values()
+    nodes = [node for node in onnx.load_from_string(half).graph.node if node.op_type in MATRIX_OPS]
+    assert nodes or role == "encoder"
+    assert all(types[name] == TensorProto.FLOAT16 for node in nodes for name in node.input if name)
+    assert len(half) < len(shipped)
+
+
+def test_a_real_step_computes_nearly_the_same(tiny_world: Path) -> None:
+    manifest = read_manifest(tiny_world)
+    shipped = (tiny_world / manifest.graphs.step).read_bytes()
+    chance = np.random.default_rng(0)
+    feed = {
+        "tokens": chance.integers(0, manifest.codebook, (1, manifest.tokens)),
+        "action": np.array([1]),
+        "noise": chance.random((1, manifest.tokens), np.float32),
+        **{spec.name: chance.standard_normal(spec.shape).astype(spec.dtype) for spec in manifest.state},
+    }
+    wanted, got = (
+        ort.InferenceSession(data, providers=["CPUExecutionProvider"]).run(None, feed)
+        for data in (shipped, half_graph(shipped, "step"))
+    )
+    assert (wanted[0] == got[0]).mean() > 0.98
+    rings = [(np.abs(a - b).max(), np.abs(a).max()) for a, b in zip(wanted[3:], got[3:], strict=True)]
+    assert all(difference < 0.01 * largest for difference, largest in rings)
+    assert any(difference > 0 for difference, _ in rings)  # it really rounds
+
+
+def test_the_shipped_graph_is_not_changed(tiny_world: Path) -> None:
+    path = tiny_world / read_manifest(tiny_world).graphs.step
+    before = path.read_bytes()
+    assert half_graph(before, "step") == half_graph(before, "step")
+    assert path.read_bytes() == before
+
+
+def test_bytes_at_both_ends_are_cast_there() -> None:
+    nodes = [
+        helper.make_node("Gather", ["table", "index"], ["looked"], axis=0),
+        helper.make_node("Add", ["looked", "picture"], ["out"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "bytes",
+        [
+            helper.make_tensor_value_info("picture", TensorProto.UINT8, [3]),
+            helper.make_tensor_value_info("index", TensorProto.INT64, [3]),
+        ],
+        [helper.make_tensor_value_info("out", TensorProto.UINT8, [3])],
+        initializer=[numpy_helper.from_array(np.array([5, 6, 7], np.uint8), "table")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    session = ort.InferenceSession(half_graph(model.SerializeToString(), "x"), providers=["CPUExecutionProvider"])
+    (out,) = session.run(None, {"picture": np.array([1, 2, 3], np.uint8), "index": np.array([2, 1, 0])})
+    assert out.dtype == np.uint8 and out.tolist() == [8, 8, 8]
+
+
+def test_a_weight_that_half_cannot_hold_is_told(tiny_world: Path) -> None:
+    model = onnx.load(tiny_world / read_manifest(tiny_world).graphs.step)
+    name = next(node.input[1] for node in model.graph.node if node.op_type == "Conv")
+    weight = next(weight for weight in model.graph.initializer if weight.name == name)
+    weight.CopyFrom(numpy_helper.from_array(np.full_like(numpy_helper.to_array(weight), 1e6), name))
+    with pytest.raises(BadInput, match="half precision can hold"):
+        half_graph(model.SerializeToString(), "x")
+
+
+@pytest.mark.parametrize("data", [b"", b"no graph", bytes(100)])
+def test_what_is_no_graph_is_told_or_empty(data: bytes) -> None:
+    try:
+        half_graph(data, "step.onnx")
+    except BadInput as error:
+        assert str(error).startswith("step.onnx: graph: expected an ONNX model") and "\n" not in str(error)

@@ -1,0 +1,134 @@
+"""The TensorRT backend on a scripted card: buffers, turns of the state, graphs, failures."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.backends.base import BackendFailed, OutOfDeviceMemory
+from engine.backends.onnx import OnnxBackend
+from engine.backends.tensorrt import TensorRtBackend
+from engine.checkpoint import Checkpoint
+from engine.session import Session
+from models.actions import Action
+
+ZEROS, QUIET = np.zeros(16, np.int64), np.zeros(16, np.float32)
+
+
+@pytest.fixture(params=[True, False], ids=["graphs", "no graphs"])
+def scripted(request: pytest.FixtureRequest, checkpoint: Checkpoint, device: Any, make_program: Any) -> TensorRtBackend:
+    backend = TensorRtBackend(checkpoint, device, make_program(device, checkpoint), "TensorRT 1", request.param)
+    backend.warm_up()
+    return backend
+
+
+def test_every_frame_is_the_cpus(scripted: TensorRtBackend, checkpoint: Checkpoint) -> None:
+    sessions = [Session(checkpoint, backend) for backend in (scripted, OnnxBackend(checkpoint, 1))]
+    for session in sessions:
+        session.reset(1, 5)
+    for action in [Action.RIGHT, Action.JUMP, Action.NOOP, Action.LEFT] * 5:
+        mine, cpus = (session.step(action) for session in sessions)
+        assert np.array_equal(mine.tokens, cpus.tokens) and np.array_equal(mine.pixels, cpus.pixels)
+        assert mine.entropy == cpus.entropy
+
+
+def test_warm_up_and_reset_leave_zero(scripted: TensorRtBackend) -> None:
+    assert all((array == 0).all() for array in scripted.get_state().values())
+    for _ in range(3):
+        scripted.step(ZEROS, 1, QUIET)
+    assert scripted.get_state()["counter"] == 3
+    scripted.reset()
+    assert all((array == 0).all() for array in scripted.get_state().values())
+
+
+def test_a_step_is_one_launch(checkpoint: Checkpoint, device: Any, make_program: Any) -> None:
+    backend = TensorRtBackend(checkpoint, device, make_program(device, checkpoint), "TensorRT 1", True)
+    backend.warm_up()
+    before = device.calls.copy()
+    for _ in range(4):
+        backend.step(ZEROS, 1, QUIET)
+    assert device.calls - before == {"launch": 4, "synchronize": 4}
+
+
+def test_state_goes_to_the_cpu_and_back(scripted: TensorRtBackend, checkpoint: Checkpoint) -> None:
+    cpu = OnnxBackend(checkpoint, 1)
+    for _ in range(3):
+        scripted.step(ZEROS + 1, 2, QUIET)
+    cpu.set_state(scripted.get_state())
+    wanted = scripted.step(ZEROS, 1, QUIET).tokens
+    assert np.array_equal(cpu.step(ZEROS, 1, QUIET).tokens, wanted)
+    scripted.set_state(cpu.get_state())
+    assert np.array_equal(scripted.step(ZEROS, 1, QUIET).tokens, cpu.step(ZEROS, 1, QUIET).tokens)
+    with pytest.raises(ValueError, match="state"):
+        scripted.set_state({})
+
+
+def test_outputs_belong_to_the_caller(scripted: TensorRtBackend) -> None:
+    first = scripted.step(ZEROS, 1, QUIET)
+    tokens, picture = first.tokens.copy(), first.picture.copy()
+    for action in (2, 3, 4):
+        scripted.step(ZEROS, action, QUIET)
+    assert np.array_equal(first.tokens, tokens) and np.array_equal(first.picture, picture)
+
+
+def test_pictures_are_encoded_on_the_cpu(scripted: TensorRtBackend) -> None:
+    out = scripted.step(np.arange(16) % 8, 3, QUIET)
+    assert np.array_equal(scripted.encode(out.picture), out.tokens)
+
+
+def test_a_step_that_fails_leaves_the_state_before_it(
+    checkpoint: Checkpoint, make_device: Any, make_program: Any
+) -> None:
+    device = make_device()
+    backend = TensorRtBackend(checkpoint, device, make_program(device, checkpoint), "TensorRT 1", True)
+    backend.warm_up()
+    backend.step(ZEROS, 1, QUIET)
+    device.fails["launch"] = (device.calls["launch"] + 1, BackendFailed("CUDA: the card fell off the bus"))
+    with pytest.raises(BackendFailed, match="off the bus"):
+        backend.step(ZEROS, 1, QUIET)
+    assert backend.get_state()["counter"] == 1
+
+
+def test_no_memory_is_told_at_once(checkpoint: Checkpoint, make_device: Any, make_program: Any) -> None:
+    device = make_device({"allocate": (3, OutOfDeviceMemory("CUDA: Malloc: out of memory"))})
+    with pytest.raises(OutOfDeviceMemory):
+        TensorRtBackend(checkpoint, device, make_program(device, checkpoint), "TensorRT 1", True)
+
+
+def test_info_and_memory(scripted: TensorRtBackend, device: Any) -> None:
+    info = scripted.info
+    assert (info.name, info.version, info.device, info.instruction_set) == (
+        "tensorrt",
+        "TensorRT 1",
+        "Scripted RTX 3060",
+        "sm_86",
+    )
+    assert not info.on_cpu and scripted.memory > 1 << 20
+    scripted.close()
+    assert device.closed
+
+
+def test_the_host_adds_little_to_a_step(checkpoint: Checkpoint, device: Any) -> None:
+    """Copies, bindings and checks around a step whose program does nothing: at most half a millisecond."""
+
+    class Nothing:
+        memory = 0
+
+        def bind(self, addresses: Any) -> None: ...
+        def enqueue(self, stream: int) -> None: ...
+        def compiled(self) -> None: ...
+        def close(self) -> None: ...
+
+    backend = TensorRtBackend(checkpoint, device, Nothing(), "TensorRT 1", True)
+    backend.warm_up()
+    session = Session(checkpoint, backend)
+    session.reset(0, 0)
+    times = []
+    for _ in range(300):
+        began = time.perf_counter()
+        session.step(Action.RIGHT)
+        times.append(time.perf_counter() - began)
+    assert sorted(times)[150] < 0.0005
