@@ -12,11 +12,14 @@ from app.settings import Settings
 from app.shelf import Shelf
 from app.window import Window, find_display
 from engine.autoplay import make_autoplayer
+from engine.backends.wish import BackendWish
 from engine.checkpoint import Checkpoint, bundled_worlds, find_world
 from models.manifest import BadInput, Manifest, read_manifest
 
 
-def open_shelf(world: str | None, threads: int | None, settings: Settings) -> tuple[Shelf, str | None]:
+def open_shelf(
+    world: str | None, wish: BackendWish, settings: Settings, tell: Callable[[str], None]
+) -> tuple[Shelf, str | None]:
     """The bundled worlds, with `world` (a name or a folder) among them. Returns its name too; raises BadInput if it is
     broken. A bundled world of the same name yields to a folder that was named."""
     commands = command_codes(settings.command_keys)
@@ -26,10 +29,10 @@ def open_shelf(world: str | None, threads: int | None, settings: Settings) -> tu
 
     named = find_world(world) if world is not None else None
     if named is None:
-        return Shelf(bundled_worlds(), threads, check), None
+        return Shelf(bundled_worlds(), wish, check, tell), None
     name = read_manifest(named).name
     others = [folder for folder in bundled_worlds() if folder.name != name and folder != named]
-    shelf = Shelf([named, *others], threads, check)
+    shelf = Shelf([named, *others], wish, check, tell)
     if name not in shelf.names:
         raise BadInput(shelf.problems[0])
     return shelf, name
@@ -39,13 +42,14 @@ def run_arcade(
     settings: Settings,
     options: PlayOptions,
     world: str | None,
-    threads: int | None,
+    wish: BackendWish,
     fullscreen: bool,
     tell: Callable[[str], None],
 ) -> None:
-    """Open the window and stay until the player quits. `world` is played first, else the menu shows."""
+    """Open the window and stay until the player quits. `world` is played first, else the menu shows. `tell` is told
+    what went otherwise than asked for."""
     find_display()  # before anything is read: without one there is nothing to read it for
-    shelf, chosen = open_shelf(world, threads, settings)
+    shelf, chosen = open_shelf(world, wish, settings, tell)
     try:
         if chosen is not None:
             _check_options(shelf.checkpoint(chosen), options)

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from engine.backends.wish import BackendName, BackendWish
 from models.manifest import BadInput
 
 FINDING = 1
@@ -35,6 +36,13 @@ WorldOption = Annotated[str | None, typer.Option("--world", help="A bundled worl
 ThreadsOption = Annotated[
     int | None,
     typer.Option("--threads", min=1, max=64, help="Threads of the model; by default what suits the machine."),
+]
+BackendOption = Annotated[
+    BackendName | None,
+    typer.Option("--backend", help="What runs the model: auto takes a card where one is here, else the CPU."),
+]
+VramOption = Annotated[
+    str | None, typer.Option("--vram-limit", metavar="SIZE", help="The most memory to take on a card, such as 8GiB.")
 ]
 SettingsOption = Annotated[Path | None, typer.Option("--settings", metavar="FILE", help="Settings file to use.")]
 FullscreenOption = Annotated[bool, typer.Option("--fullscreen", help="Use the whole screen.")]
@@ -78,6 +86,14 @@ def _complain(message: str) -> None:
     print(f"dreamcade: {' '.join(message.split())}", file=sys.stderr)
 
 
+def _wish(backend: BackendName | None, threads: int | None, vram_limit: str | None) -> BackendWish:
+    """What was asked for. Raises BadInput for a size that is none."""
+    from engine.backends.vram import parse_size
+
+    limit = None if vram_limit is None else parse_size(vram_limit, "--vram-limit")
+    return BackendWish(backend or BackendName.AUTO, threads, limit)
+
+
 def _write_json(path: Path | None, document: dict[str, Any]) -> None:
     """Write figures where --json asks for them. Raises BadInput where that can't be done."""
     from engine.atomic import write_atomically
@@ -106,6 +122,8 @@ def play(
     frames: Annotated[int | None, typer.Option("--frames", min=1, help="Stop after this many; headless: 300.")] = None,
     record: Annotated[Path | None, typer.Option("--record", metavar="DIR", help="Record into a new folder.")] = None,
     no_cap: Annotated[bool, typer.Option("--no-cap", help="As fast as the machine can.")] = False,
+    backend: BackendOption = None,
+    vram_limit: VramOption = None,
     threads: ThreadsOption = None,
     settings: SettingsOption = None,
     json_file: JsonOption = None,
@@ -114,7 +132,8 @@ def play(
     if headless:
         from app.headless import run_headless
 
-        report = run_headless(world, start, seed, autoplay or "sticky", frames or 300, record, threads)
+        wish = _wish(backend, threads, vram_limit)
+        report = run_headless(world, start, seed, autoplay or "sticky", frames or 300, record, wish, _complain)
         _write_json(json_file, report)
         return
     if json_file is not None:
@@ -125,7 +144,8 @@ def play(
 
     chosen = load_settings(settings, _complain)
     options = PlayOptions(start, seed, theme, autoplay, frames, record, capped=not no_cap)
-    run_arcade(chosen, options, world, threads or chosen.threads, fullscreen or chosen.fullscreen, _complain)
+    wish = _wish(backend or chosen.backend, threads or chosen.threads, vram_limit)
+    run_arcade(chosen, options, world, wish, fullscreen or chosen.fullscreen, _complain)
 
 
 @app.command()
@@ -166,7 +186,7 @@ def replay(
     from app import replays
 
     if verify:
-        report = replays.verify_recording(session, world, threads)
+        report = replays.verify_recording(session, world, threads, _complain)
         _write_json(json_file, report)
         if not report["same"]:
             raise typer.Exit(FINDING)
@@ -175,7 +195,8 @@ def replay(
         raise BadInput("--json: expected --verify with it")
     from app.settings import load_settings
 
-    if not replays.show_recording(session, world, threads, load_settings(settings, _complain), fullscreen):
+    chosen = load_settings(settings, _complain)
+    if not replays.show_recording(session, world, threads, chosen, fullscreen, _complain):
         raise typer.Exit(FINDING)
 
 
@@ -203,11 +224,17 @@ def worlds_verify(
 
 
 @app.command()
-def doctor(settings: SettingsOption = None, json_file: JsonOption = None) -> None:
+def doctor(
+    clear_cache: Annotated[bool, typer.Option("--clear-cache", help="Delete the engines that were kept.")] = False,
+    settings: SettingsOption = None,
+    json_file: JsonOption = None,
+) -> None:
     """What this machine has, and what that means for play."""
-    from app.doctor import examine
+    from app.doctor import clear_engines, examine
     from app.settings import load_settings
 
+    if clear_cache:
+        clear_engines()
     _write_json(json_file, examine(load_settings(settings, _complain), settings))
 
 

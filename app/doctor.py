@@ -14,13 +14,20 @@ from rich.console import Console
 from rich.table import Table
 
 from app.settings import Settings, default_settings_path
+from engine.backends.base import BackendFailed
+from engine.backends.device import find_card
+from engine.backends.engine_cache import EngineCache
+from engine.backends.library import find_library
+from engine.backends.vram import show_size
 from engine.machine import machine
+from engine.memory import list_cards
 from models.manifest import BadInput
 
 Verdict = Literal["good", "note", "bad"]
 COLOURS: dict[Verdict, str] = {"good": "green", "note": "yellow", "bad": "red"}
 LEAST_PYTHON = (3, 11)
 LEAST_FREE_MB = 200
+LEAST_FREE_VRAM_MB = 1024
 SESSION_MB_A_MINUTE = 4
 
 
@@ -42,6 +49,8 @@ def examine(settings: Settings, settings_file: Path | None = None) -> dict[str, 
         _display_fact(),
         *_runtime_facts(),
         *_card_facts(),
+        *_library_facts(),
+        _cache_fact(),
         _disk_fact(settings),
         _settings_fact(settings_file or default_settings_path()),
     ]
@@ -104,26 +113,56 @@ def _runtime_facts() -> list[Fact]:
 
 
 def _card_facts() -> list[Fact]:
-    try:
-        import pynvml
+    """The cards by NVML, then what CUDA and TensorRT make of the first one."""
+    cards = [_card_fact(*card) for card in list_cards()]
+    if not cards:
+        return [Fact("graphics card", "none by NVML", "good", "not needed: the model runs on the CPU")]
+    return [*cards, *_cuda_facts()]
 
-        pynvml.nvmlInit()
-        cards = []
-        for number in range(pynvml.nvmlDeviceGetCount()):
-            handle = pynvml.nvmlDeviceGetHandleByIndex(number)
-            memory = pynvml.nvmlDeviceGetMemoryInfo(handle).total / 2**30
-            cards.append(
-                Fact(
-                    "graphics card",
-                    f"{pynvml.nvmlDeviceGetName(handle)}, {memory:.0f} GB",
-                    "good",
-                    "not used: the model runs on the CPU",
-                )
-            )
-        pynvml.nvmlShutdown()
-    except Exception:  # NVML raises its own kinds for each missing part, and an OSError for a broken library
-        cards = []
-    return cards or [Fact("graphics card", "none by NVML", "good", "not needed: the model runs on the CPU")]
+
+def _card_fact(name: str, total_mb: float, free_mb: float) -> Fact:
+    verdict: Verdict = "good" if free_mb >= LEAST_FREE_VRAM_MB else "note"
+    means = "room for every world here" if verdict == "good" else "little is free: close other programs"
+    return Fact("graphics card", f"{name}, {total_mb / 1024:.0f} GB, {free_mb / 1024:.1f} GB free", verdict, means)
+
+
+def _cuda_facts() -> list[Fact]:
+    try:
+        card = find_card()
+    except BackendFailed as error:
+        return [Fact("CUDA", "can't be used", "note", f"{error}; the CPU plays")]
+    return [
+        Fact("driver", card.driver, "good", "CUDA answers"),
+        Fact(
+            "compute capability", "{}.{}".format(*card.capability), "good", f"engines are built for {card.architecture}"
+        ),
+    ]
+
+
+def _library_facts() -> list[Fact]:
+    """TensorRT: whether it is here, and whether it is missed."""
+    try:
+        library = find_library()
+    except BackendFailed as error:
+        missed = bool(list_cards())
+        return [
+            Fact("TensorRT", "none", "note" if missed else "good", str(error) if missed else "no card to run it on")
+        ]
+    means = "plays on the card" if list_cards() else "builds engines, but there is no card to run them on"
+    return [Fact("TensorRT", library.title, "good", means)]
+
+
+def _cache_fact() -> Fact:
+    state = EngineCache().state()
+    held = f"{state.entries} engines and compiled parts, {show_size(state.size)}" if state.entries else "empty"
+    means = "worlds start without building" if state.entries else "a world's first start on a card builds its engine"
+    return Fact("engine cache", f"{state.folder}: {held}", "good", means)
+
+
+def clear_engines() -> None:
+    """Delete all kept engines and say how many there were."""
+    before = EngineCache().clear()
+    Console().print(f"deleted {before.entries} files, {show_size(before.size)}, from {before.folder}", highlight=False)
 
 
 def _disk_fact(settings: Settings) -> Fact:

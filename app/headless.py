@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
 
 from engine.autoplay import make_autoplayer
-from engine.checkpoint import bundled_worlds, find_world, load_checkpoint
+from engine.backends.base import Backend
+from engine.backends.wish import BackendWish
+from engine.checkpoint import Checkpoint, bundled_worlds, find_world, load_checkpoint
 from engine.headless import play_headless
 from models.manifest import BadInput
 
@@ -22,9 +26,11 @@ def run_headless(
     autoplay: str,
     frames: int,
     record: Path | None,
-    threads: int | None,
+    wish: BackendWish,
+    complain: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Play and print what happened. Returns the report for --json; raises BadInput, also when a recording broke off."""
+    """Play and print what happened. Returns the report for --json; raises BadInput, also when a recording broke off.
+    Why another backend plays than was asked for is told to `complain`."""
     if world is None:
         known = ", ".join(folder.name for folder in bundled_worlds()) or "none is bundled"
         raise BadInput(f"--world: expected a world to play without a window ({known})")
@@ -32,17 +38,20 @@ def run_headless(
     rng_seed = seed if seed is not None else secrets.randbelow(1 << 31)
     begin = start if start is not None else secrets.randbelow(checkpoint.starts)
     autoplayer = make_autoplayer(autoplay, checkpoint.manifest, rng_seed)
-    from engine.backends.onnx import OnnxBackend  # takes a while to import: not before the input is known to be good
-
-    backend = OnnxBackend(checkpoint, threads)
-    backend.warm_up()
-    report = play_headless(checkpoint, backend, autoplayer, frames, record, rng_seed, begin)
     console = Console()
+    backend = _open(checkpoint, wish, console, complain)
+    opened = backend.info
+    report = play_headless(checkpoint, backend, autoplayer, frames, record, rng_seed, begin)
+    info = backend.info
+    backend.close()
     compute = report.compute_ms
     console.print(
         f"[bold]{checkpoint.manifest.title}[/bold]: {report.frames} frames in {report.seconds:.2f} s, "
         f"[cyan]{report.fps:.1f} FPS[/cyan], compute p50 {compute.p50:.1f} ms, p99 {compute.p99:.1f} ms"
     )
+    console.print(f"{info.name}: {info.version} on {' '.join(info.device.split())}", highlight=False)
+    if info != opened:
+        complain(f"{opened.name} did not last: {info.note}")
     console.print(
         f"start {begin}, seed {rng_seed}, autoplay {autoplay}, last digest {report.last_digest}", highlight=False
     )
@@ -52,4 +61,24 @@ def run_headless(
         console.print(f"recorded: {report.recording}", highlight=False, soft_wrap=True)
     if report.video_problem is not None:
         console.print(report.video_problem, highlight=False, soft_wrap=True, markup=False)
-    return {"start": begin, "rng_seed": rng_seed, "autoplay": autoplay, **asdict(report)}
+    return {
+        "start": begin,
+        "rng_seed": rng_seed,
+        "autoplay": autoplay,
+        "backend": asdict(info),
+        **asdict(report),
+    }
+
+
+def _open(checkpoint: Checkpoint, wish: BackendWish, console: Console, complain: Callable[[str], None]) -> Backend:
+    """The backend, warm, behind a progress bar: an engine may have to be built first."""
+    from engine.backends.choice import make_backend  # takes a while to import: not before the input is known to be good
+
+    with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("opening", total=1.0)
+        choice = make_backend(
+            checkpoint, wish, lambda stage, share: progress.update(task, description=stage, completed=share)
+        )
+    if choice.problem is not None:
+        complain(choice.problem)
+    return choice.backend

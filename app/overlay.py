@@ -76,12 +76,13 @@ def state_rows(figures: TelemetrySnapshot, facts: PlayFacts) -> list[Row]:
 
 
 def device_lines(figures: TelemetrySnapshot) -> list[str]:
-    """Backend and device by name."""
+    """Backend and device by name, and why it is this one."""
     backend = figures.backend
     if backend is None:
         return ["—"]
     threads = "1 thread" if backend.threads == 1 else f"{backend.threads} threads"
-    return [" ".join(backend.device.split()), f"{backend.version}, {threads}, {backend.instruction_set}"]
+    lines = [" ".join(backend.device.split()), f"{backend.version}, {threads}, {backend.instruction_set}"]
+    return [*lines, backend.note] if backend.note else lines
 
 
 class Overlay:

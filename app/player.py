@@ -189,7 +189,8 @@ class Player:
             if self.overlay_shown:
                 self._draw_overlay(target, self.round, area == self.window.rect, now)
         elif self._coming is not None:
-            draw_text(target, f"{self._coming[0]} wakes up…", self.window.rect.center, DIM, scale, "center")
+            text = f"{self._coming[0]} wakes up… {self.shelf.stage}".strip()
+            draw_text(target, text, self.window.rect.center, DIM, scale, "center")
         pygame.display.flip()
         self._drawn = now
         self._flips.append(now)

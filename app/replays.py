@@ -3,6 +3,7 @@ judge frames (engine/replay.py, app/playback.py) and to decide exit codes (cli).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
@@ -12,12 +13,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.settings import Settings
-from engine.backends.onnx import OnnxBackend
+from engine.backends.base import Backend
+from engine.backends.choice import make_backend
+from engine.backends.wish import BackendName, BackendWish
 from engine.checkpoint import Checkpoint, find_world, load_checkpoint
 from engine.recording import SessionRecord, read_session
 from engine.replay import check_playable, environment_differences, verify
 from engine.session import Session
 from models.manifest import BadInput
+
+Complain = Callable[[str], None]
 
 
 def open_recording(folder: Path, world: str | None) -> tuple[SessionRecord, Checkpoint]:
@@ -33,10 +38,10 @@ def open_recording(folder: Path, world: str | None) -> tuple[SessionRecord, Chec
     return record, checkpoint
 
 
-def verify_recording(folder: Path, world: str | None, threads: int | None) -> dict[str, Any]:
+def verify_recording(folder: Path, world: str | None, threads: int | None, complain: Complain) -> dict[str, Any]:
     """Regenerate every frame from seed and actions, print the first that differs. Returns the report for --json."""
     record, checkpoint = open_recording(folder, world)
-    backend = OnnxBackend(checkpoint, threads or record.header.threads)
+    backend = _recorded_backend(record, checkpoint, record.header.backend, threads, complain)
     console = Console()
     columns = (TextColumn("regenerating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -66,7 +71,9 @@ def verify_recording(folder: Path, world: str | None, threads: int | None) -> di
     }
 
 
-def show_recording(folder: Path, world: str | None, threads: int | None, settings: Settings, fullscreen: bool) -> bool:
+def show_recording(
+    folder: Path, world: str | None, threads: int | None, settings: Settings, fullscreen: bool, complain: Complain
+) -> bool:
     """Play a recording in a window; it closes after the last frame. Whether every frame shown came out as recorded,
     which is printed too."""
     from app.playback import RecordedSession, RecordingEnded
@@ -78,8 +85,7 @@ def show_recording(folder: Path, world: str | None, threads: int | None, setting
     window = Window(scale=settings.scale, fullscreen=fullscreen, instead="--verify compares it without one")
     shelf = Shelf([])
     try:
-        backend = OnnxBackend(checkpoint, threads or record.header.threads)
-        backend.warm_up()
+        backend = _recorded_backend(record, checkpoint, record.header.backend, threads, complain)
         session = RecordedSession(record, checkpoint, backend)
         player = Player(window, shelf, settings, PlayOptions(theme=record.header.palette, playback=True))
         player.expect(record.header.world, _ready(session))
@@ -93,6 +99,17 @@ def show_recording(folder: Path, world: str | None, threads: int | None, setting
     differs = f"differs from the recording from frame {session.differs_at} on"
     Console().print(same if session.differs_at is None else differs, highlight=False)
     return session.differs_at is None
+
+
+def _recorded_backend(
+    record: SessionRecord, checkpoint: Checkpoint, name: str, threads: int | None, complain: Complain
+) -> Backend:
+    """What was recorded with, as far as it is here; where it isn't, the CPU may still come to the same frames."""
+    wanted = BackendName.TENSORRT if name == BackendName.TENSORRT else BackendName.ONNX
+    choice = make_backend(checkpoint, BackendWish(wanted, threads or record.header.threads))
+    if choice.problem is not None:
+        complain(choice.problem)
+    return choice.backend
 
 
 def _ready(session: Session) -> Future[Session]:

@@ -10,6 +10,7 @@ from platformdirs import user_config_path, user_videos_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from app.keymap import COMMAND_KEYS, Command, command_codes, key_code
+from engine.backends.wish import BackendName
 from models.actions import Action
 from models.manifest import BadInput, first_problem, read_yaml
 
@@ -38,6 +39,7 @@ class Settings(BaseModel):
     fullscreen: bool = False
     overlay: bool = False  # figures shown from the start
     threads: Annotated[int, Field(ge=1, le=64)] | None = None  # of the model; None suits the machine
+    backend: BackendName = BackendName.AUTO
     recordings: Path = Field(default_factory=default_recordings_path)
     theme: dict[str, str] = Field(default_factory=dict)  # palette by world
     keys: dict[str, dict[Action, Keys]] = Field(default_factory=dict)  # world → action → key names

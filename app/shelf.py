@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from engine.backends.wish import BackendWish
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.frame_loop import FrameLoop
 from engine.session import Session
@@ -19,12 +20,17 @@ class Shelf:
     def __init__(
         self,
         folders: Iterable[Path],
-        threads: int | None = None,
+        wish: BackendWish | None = None,
         check: Callable[[Manifest], None] = lambda manifest: None,
+        tell: Callable[[str], None] = lambda problem: None,
     ) -> None:
-        """Load the worlds in `folders`; `check` raises BadInput for what else makes one unfit."""
+        """Load the worlds in `folders`; `check` raises BadInput for what else makes one unfit. `tell` hears once why
+        another backend plays than was wished for."""
         self.problems: list[str] = []
-        self._threads = threads
+        self.stage = ""  # what is being done to the session that is built now, for people
+        self._wish = wish or BackendWish()
+        self._tell = tell
+        self._told: set[str] = set()
         self._checkpoints: dict[str, Checkpoint] = {}
         self._sessions: dict[str, Future[Session]] = {}
         self._builder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="session-builder")
@@ -53,7 +59,7 @@ class Shelf:
     def request(self, name: str) -> Future[Session]:
         """A world's session, being built in the background from the first request on."""
         if name not in self._sessions:
-            self._sessions[name] = self._builder.submit(build_session, self._checkpoints[name], self._threads)
+            self._sessions[name] = self._builder.submit(self._build, self._checkpoints[name])
         return self._sessions[name]
 
     def request_all(self) -> None:
@@ -92,14 +98,26 @@ class Shelf:
         for future in self._sessions.values():
             _close_built(future)
 
+    def _build(self, checkpoint: Checkpoint) -> Session:
+        session, problem = build_session(checkpoint, self._wish, self._set_stage)
+        self.stage = ""
+        if problem is not None and problem not in self._told:
+            self._told.add(problem)
+            self._tell(problem)
+        return session
 
-def build_session(checkpoint: Checkpoint, threads: int | None) -> Session:
-    """A session on this machine's backend, warmed up."""
-    from engine.backends.onnx import OnnxBackend  # the runtime takes a while to import: never before the menu shows
+    def _set_stage(self, stage: str, share: float) -> None:
+        self.stage = f"{stage} {share:.0%}"
 
-    backend = OnnxBackend(checkpoint, threads)
-    backend.warm_up()
-    return Session(checkpoint, backend, timeline=Timeline())
+
+def build_session(
+    checkpoint: Checkpoint, wish: BackendWish, progress: Callable[[str, float], None]
+) -> tuple[Session, str | None]:
+    """A session on the backend that was wished for, warmed up; or on what stands in for it, and why."""
+    from engine.backends.choice import make_backend  # the runtimes take a while to import: never before the menu shows
+
+    choice = make_backend(checkpoint, wish, progress)
+    return Session(checkpoint, choice.backend, timeline=Timeline()), choice.problem
 
 
 def _close_built(future: Future[Session]) -> None:

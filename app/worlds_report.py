@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from engine.backends.vram import estimate_need
 from engine.checkpoint import bundled_worlds, find_world, load_checkpoint
 from models.manifest import BadInput, Manifest, read_manifest
 
@@ -67,6 +68,7 @@ def _entry(folder: Path, manifest: Manifest) -> dict[str, Any]:
         "tick_rate": manifest.tick_rate,
         "parameters": manifest.cost.parameters,
         "operations": manifest.cost.operations,
+        "vram_need_mb": round(estimate_need(manifest) / (1 << 20)),
         "digest": manifest.digest,
         "licence": manifest.licence,
         "headline": dict(manifest.headline),
@@ -84,6 +86,7 @@ def _table(entry: dict[str, Any]) -> Table:
     table.add_row(
         "network", f"{entry['parameters'] / 1e6:.1f} M parameters, {entry['operations'] / 1e9:.2f} GFLOP a frame"
     )
+    table.add_row("on a card", f"about {entry['vram_need_mb']} MB of its memory, CUDA's own included")
     table.add_row("size", f"{entry['megabytes']} MB, {entry['licence']}")
     table.add_row("digest", entry["digest"])
     for name, value in entry["headline"].items():

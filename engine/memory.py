@@ -15,18 +15,25 @@ def resident_mb() -> float:
     return float(psutil.Process().memory_info().rss) / _MB
 
 
-def count_cards() -> int:
-    """NVIDIA cards that the driver knows; 0 without a driver."""
+def list_cards() -> list[tuple[str, float, float]]:
+    """NVIDIA cards that the driver knows: name, memory and free memory in units of 2**20 bytes. Empty without a
+    driver."""
     try:
         import pynvml
 
         pynvml.nvmlInit()
         try:
-            return int(pynvml.nvmlDeviceGetCount())
+            return [_describe(pynvml, number) for number in range(pynvml.nvmlDeviceGetCount())]
         finally:
             pynvml.nvmlShutdown()
     except Exception:  # NVML raises its own kinds for each missing part, and an OSError for a broken library
-        return 0
+        return []
+
+
+def _describe(nvml: Any, number: int) -> tuple[str, float, float]:
+    card = nvml.nvmlDeviceGetHandleByIndex(number)
+    memory = nvml.nvmlDeviceGetMemoryInfo(card)
+    return str(nvml.nvmlDeviceGetName(card)), memory.total / _MB, memory.free / _MB
 
 
 class VramProbe:

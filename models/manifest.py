@@ -63,11 +63,12 @@ class ActionEntry(_Strict):
 
 
 class Cost(_Strict):
-    """What one frame costs, counted from the step graph at export."""
+    """What one frame costs, counted from the step graph at export (engine/graph_cost.py). `kernels` 0: not counted."""
 
     operations: Annotated[int, Field(ge=0)]
     bytes: Annotated[int, Field(ge=0)]
     parameters: Annotated[int, Field(ge=0)]
+    kernels: Annotated[int, Field(ge=0)] = 0
 
 
 class Graphs(_Strict):

@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from engine.backends.base import Backend, BackendFailed, NoCard, OutOfDeviceMemory
 from engine.backends.library import installed_libraries
 from engine.backends.onnx import OnnxBackend
 from engine.backends.opening import TIERS, Opened, Parts, Progress, open_tensorrt
 from engine.backends.steady import SteadyBackend
+from engine.backends.wish import BackendName, BackendWish
 from engine.checkpoint import Checkpoint
-from engine.memory import count_cards
-
-
-class BackendName(StrEnum):
-    """What a player may ask for. `auto`: TensorRT where a card and the library are here, else ONNX Runtime."""
-
-    AUTO = "auto"
-    TENSORRT = "tensorrt"
-    ONNX = "onnx"
-
-
-@dataclass(frozen=True)
-class BackendWish:
-    """What was asked for. `threads` None suits the machine; `vram_limit` in bytes, None: what the card has."""
-
-    name: BackendName = BackendName.AUTO
-    threads: int | None = None
-    vram_limit: int | None = None
+from engine.memory import list_cards
 
 
 @dataclass(frozen=True)
@@ -62,7 +45,7 @@ def make_backend(
 
 def _look_for_card() -> None:
     """Raise NoCard where neither the library nor a card is here: then nobody misses the library."""
-    if not installed_libraries() and not count_cards():
+    if not installed_libraries() and not list_cards():
         raise NoCard("no NVIDIA card is here")
 
 

@@ -25,6 +25,7 @@ from app.player import Player, PlayOptions
 from app.settings import Settings
 from app.shelf import Shelf
 from app.window import Window
+from engine.backends.wish import BackendWish
 
 GRID, BLOCK, CODES = 4, 8, 8
 TOKENS, SIDE = GRID * GRID, GRID * BLOCK
@@ -181,7 +182,7 @@ def window() -> Iterator[Window]:
 @pytest.fixture
 def shelf(worlds: Path) -> Iterator[Shelf]:
     """Both worlds, one thread."""
-    stocked = Shelf([worlds / "boxes", worlds / "hills"], threads=1)
+    stocked = Shelf([worlds / "boxes", worlds / "hills"], BackendWish(threads=1))
     yield stocked
     stocked.close()
 

@@ -13,6 +13,7 @@ import pytest
 
 import app.cli
 from app.cli import main
+from engine.backends.base import NoCard
 
 Run = Callable[..., tuple[int, str, str]]
 ROOT = Path(app.cli.__file__).parents[1]
@@ -83,6 +84,8 @@ def test_every_command_has_help(run: Run, command: list[str]) -> None:
         ["play", "--seed", "-1"],
         ["play", "--threads", "0"],
         ["play", "--no-such-option"],
+        ["play", "--backend", "crystal"],
+        ["play", "--headless", "--world", "puzzle", "--vram-limit", "much"],
         ["--no-such-option"],
         ["no-such-command"],
         ["replay"],
@@ -301,3 +304,31 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     program = f"import sys, app.cli; sys.exit(str({heavy}) if {heavy} else 0)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_card_that_is_not_here_is_one_line_and_the_cpu_plays(
+    run: Run, worlds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.backends.choice.open_tensorrt", _no_card)
+    file = tmp_path / "report.json"
+    options = ("--headless", "--world", worlds / "hills", "--frames", 5, "--json", file)
+    code, out, err = run("play", *options, "--backend", "tensorrt", "--vram-limit", "8GiB")
+    assert code == 0 and "onnx" in out
+    assert one_line(err) == "dreamcade: no TensorRT: no NVIDIA driver is running here; the CPU plays\n"
+    assert "no NVIDIA driver" in json.loads(file.read_text(encoding="utf-8"))["backend"]["note"]
+    for backend in ("auto", "onnx"):  # nothing is missed there
+        assert run("play", *options, "--backend", backend)[::2] == (0, "")
+
+
+def _no_card(*given: object, **named: object) -> None:
+    raise NoCard("no NVIDIA driver is running here")
+
+
+def test_doctor_clears_the_engine_cache(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DREAMCADE_CACHE", str(tmp_path))
+    (tmp_path / "engines").mkdir()
+    (tmp_path / "engines" / "one.engine").write_bytes(bytes(100))
+    code, out, _ = run("doctor")
+    assert code == 0 and "1 engines" in out
+    code, out, _ = run("doctor", "--clear-cache")
+    assert code == 0 and "deleted 1 files" in out and not list((tmp_path / "engines").iterdir())

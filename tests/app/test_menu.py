@@ -15,6 +15,7 @@ from app.menu import Menu
 from app.settings import Settings
 from app.shelf import Shelf
 from app.window import Window
+from engine.backends.wish import BackendWish
 
 Tap = Callable[..., None]
 
@@ -77,7 +78,7 @@ def test_any_size_draws(menu: Menu, size: tuple[int, int]) -> None:
 def test_four_worlds_turn_round_the_chosen_one(
     window: Window, settings: Settings, make_world: Callable[..., Path]
 ) -> None:
-    shelf = Shelf([make_world(name) for name in ("east", "north", "south", "west")], 1)
+    shelf = Shelf([make_world(name) for name in ("east", "north", "south", "west")], BackendWish(threads=1))
     menu = Menu(window, shelf, settings, {})
     for chosen in range(4):
         menu.selected = chosen

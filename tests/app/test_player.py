@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pygame
@@ -15,7 +16,7 @@ from app.settings import Settings
 from app.shelf import Shelf, build_session
 from app.window import Window
 from engine.backends.onnx import OnnxBackend
-from engine.checkpoint import Checkpoint
+from engine.backends.wish import BackendWish
 from engine.recording import RewindEvent, read_session
 from engine.replay import verify
 from engine.session import Session
@@ -193,9 +194,9 @@ def test_the_window_does_not_wait_while_the_other_world_is_built(
 ) -> None:
     released = threading.Event()
 
-    def slowly(checkpoint: Checkpoint, threads: int | None) -> Session:
+    def slowly(*given: Any) -> tuple[Session, str | None]:
         released.wait(10)
-        return build_session(checkpoint, threads)
+        return build_session(*given)
 
     playing.shelf.request("boxes").result(timeout=20)
     playing.shelf.forget("boxes")
@@ -324,7 +325,7 @@ def test_record_option_records_from_the_start(window: Window, shelf: Shelf, sett
 def test_a_backend_that_raises_ends_in_the_menu_with_one_line(
     window: Window, settings: Settings, make_world: Callable[..., Path]
 ) -> None:
-    shelf = Shelf([make_world("brittle", breaks=True)], 1)
+    shelf = Shelf([make_world("brittle", breaks=True)], BackendWish(threads=1))
     player = Player(window, shelf, settings)
     assert player.run("brittle") is Outcome.MENU
     assert player.problem is not None
@@ -345,7 +346,7 @@ def test_a_world_that_cannot_be_built_leaves_the_played_one_alone(
     broken = make_world("zero")
     (broken / "step.onnx").write_bytes(b"not a graph")
     reseal(broken)
-    shelf = Shelf([worlds / "hills", broken], 1)
+    shelf = Shelf([worlds / "hills", broken], BackendWish(threads=1))
     player = Player(window, shelf, settings)
     player.enter("hills")
     turns(player, lambda: player.round is not None and player.round.newest.index >= 3)
@@ -421,7 +422,7 @@ def test_escape_and_closing_leave(playing: Player, tap: Tap) -> None:
 
 
 def test_a_world_of_the_real_exporter_plays(tiny_world: Path, window: Window, settings: Settings) -> None:
-    shelf = Shelf([tiny_world], 1)
+    shelf = Shelf([tiny_world], BackendWish(threads=1))
     player = Player(window, shelf, settings, PlayOptions(autoplay="sticky", frames=5))
     assert player.run(shelf.names[0]) is Outcome.QUIT
     assert player.problem is None

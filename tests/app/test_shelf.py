@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.shelf import Shelf
+from engine.backends.base import NoCard
+from engine.backends.wish import BackendName, BackendWish
 from models.manifest import BadInput
 
 
@@ -42,10 +44,24 @@ def test_a_graph_that_cannot_load_is_told_when_asked_for_and_can_be_tried_again(
     folder = make_world("empty")
     (folder / "step.onnx").write_bytes(b"not a graph")
     reseal(folder)
-    shelf = Shelf([folder], 1)
+    shelf = Shelf([folder], BackendWish(threads=1))
     first = shelf.request("empty")
     with pytest.raises(BadInput, match=r"step\.onnx: graph"):
         first.result(timeout=20)
     shelf.forget("empty")
     assert shelf.request("empty") is not first
     shelf.close()
+
+
+def test_why_another_backend_plays_is_told_once(worlds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    shelf = Shelf([worlds / "boxes", worlds / "hills"], BackendWish(BackendName.TENSORRT, 1), tell=told.append)
+    monkeypatch.setattr("engine.backends.choice.open_tensorrt", _refuse)
+    sessions = [shelf.prepare(name, 0, 0).result(timeout=60) for name in shelf.names]
+    assert [session.backend.info.name for session in sessions] == ["onnx", "onnx"]
+    assert told == ["no TensorRT: no NVIDIA driver is running here; the CPU plays"] and shelf.stage == ""
+    shelf.close()
+
+
+def _refuse(*given: object, **named: object) -> None:
+    raise NoCard("no NVIDIA driver is running here")

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from engine.backends.base import BackendFailed, NoCard, OutOfDeviceMemory
-from engine.backends.choice import BackendName, BackendWish, Choice, make_backend
+from engine.backends.choice import Choice, make_backend
 from engine.backends.library import Library
+from engine.backends.wish import BackendName, BackendWish
 from engine.checkpoint import Checkpoint
 from engine.session import Session
 from models.actions import Action

@@ -8,19 +8,20 @@ import numpy as np
 import pytest
 
 from engine.backends.base import BackendFailed
-from engine.backends.choice import BackendName, BackendWish, make_backend
+from engine.backends.choice import make_backend
 from engine.backends.engine_cache import EngineCache
 from engine.backends.library import Library
 from engine.backends.onnx import OnnxBackend
 from engine.backends.opening import Parts
 from engine.backends.program import EngineProgram
+from engine.backends.wish import BackendName, BackendWish
 from engine.checkpoint import bundled_worlds, load_checkpoint
-from engine.memory import count_cards
+from engine.memory import list_cards
 from engine.session import Session
 from models.actions import Action
 
 
-@pytest.mark.skipif(count_cards() > 0, reason="a card is here")
+@pytest.mark.skipif(bool(list_cards()), reason="a card is here")
 @pytest.mark.parametrize("engine", [b"", b"no engine", bytes(5000)])
 def test_what_does_not_load_is_one_line(library: Library, engine: bytes) -> None:
     with pytest.raises(BackendFailed, match=r"loads no such engine: .+") as error:
