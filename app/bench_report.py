@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from engine.backends.wish import BackendWish
 from engine.bench import WindowDriver, bench
 from engine.checkpoint import bundled_worlds, find_world
-from models.manifest import BadInput
+from models.manifest import MANIFEST_NAME, BadInput, read_manifest
 
 
 @dataclass(frozen=True)
@@ -52,29 +54,48 @@ PLAIN = (
     ("interval p50", ("interval_ms", "p50"), " ms", 1.0),
     ("key → screen p50", ("key_to_screen_ms", "p50"), " ms", 1.0),
     ("start-up", ("startup_s",), " s", 1.0),
+    ("backend: cold start", ("cold_start_s",), " s", 1.0),
+    ("backend: warm start", ("warm_start_s",), " s", 1.0),
     ("VRAM peak", ("vram_peak_mb",), " MB", 1.0),
     ("share of matrix rate", ("matrix_share",), " %", 100.0),
 )
 
 
-def run_bench(world: str | None, frames: int, window: bool, threads: int | None) -> dict[str, Any]:
-    """The bench document of one world, or of all bundled ones. Raises BadInput."""
-    folders: list[Path] = bundled_worlds() if world is None else [find_world(world)]
-    if not folders:
-        raise BadInput("--world: expected a world's folder, none is bundled")
+def run_bench(
+    world: str | None, graphs: Path | None, frames: int, window: bool, wishes: Sequence[BackendWish]
+) -> dict[str, Any]:
+    """The bench document of one world, of those in the folder `graphs`, or of all bundled ones. Raises BadInput."""
+    folders = _folders(world, graphs)
     if not window:
-        return bench(folders, frames, threads=threads)
+        return bench(folders, frames, wishes=wishes)
     from app.bench_window import BenchWindow
 
     with BenchWindow() as driver:
         drive: WindowDriver = driver.drive
-        return bench(folders, frames, drive, threads)
+        return bench(folders, frames, drive, wishes)
+
+
+def _folders(world: str | None, graphs: Path | None) -> list[Path]:
+    if world is not None:
+        return [find_world(world)]
+    if graphs is None:
+        if not (folders := bundled_worlds()):
+            raise BadInput("--world: expected a world's folder, none is bundled")
+        return folders
+    try:
+        found = sorted(path.parent for path in graphs.glob(f"*/{MANIFEST_NAME}"))
+    except OSError as error:
+        raise BadInput(f"{graphs}: --graphs: cannot be read ({error.strerror or error})") from error
+    if not found:
+        raise BadInput(f"{graphs}: --graphs: expected folders with a {MANIFEST_NAME} in it, found none")
+    return sorted(found, key=lambda folder: read_manifest(folder).cost.parameters)
 
 
 def missed_targets(document: dict[str, Any]) -> list[str]:
     """One line for every target that a world misses."""
     return [
-        f"{result['world']}: {target.title}: expected {'≥' if target.least else '≤'} {target.bound:g}{target.unit}, "
+        f"{result['world']} on {result['backend']}: {target.title}: expected {'≥' if target.least else '≤'} "
+        f"{target.bound:g}{target.unit}, "
         f"got {_shown(target.value(result), target.unit)}"
         for result in document["results"]
         for target in TARGETS
@@ -83,7 +104,7 @@ def missed_targets(document: dict[str, Any]) -> list[str]:
 
 
 def print_bench(document: dict[str, Any]) -> None:
-    """The machine, then a table with one column a world."""
+    """The machine, then a table with one column a world and backend; what was not run and why; projections."""
     machine, console = document["machine"], Console()
     console.print(
         f"{machine['cpu']}, {machine['cores']} cores, {machine['instruction_set']}, {machine['memory_gb']:.0f} GB, "
@@ -94,7 +115,7 @@ def print_bench(document: dict[str, Any]) -> None:
     table = Table(show_edge=False)
     table.add_column("")
     for result in document["results"]:
-        table.add_column(result["world"], justify="right")
+        table.add_column(f"{result['world']}\n{result['backend']}", justify="right")
     table.add_column("target", justify="right", style="dim")
     results = document["results"]
     for target in TARGETS:
@@ -105,8 +126,31 @@ def print_bench(document: dict[str, Any]) -> None:
         table.add_row(title, *[_shown(plain.value(result), unit) for result in results], "")
     console.print(table)
     for result in results:
+        line = f"{result['world']}: {result['frames']} frames, {result['backend']} on {result['device']}"
+        console.print(f"{line} {result['note']}".strip(), style="dim", highlight=False)
+    for skipped in document["skipped"]:
+        line = f"{skipped['world']} on {skipped['backend']}: not run: {skipped['reason']}"
+        console.print(line, style="dim", highlight=False)
+    _print_projections(document, console)
+
+
+def _print_projections(document: dict[str, Any], console: Console) -> None:
+    """Calculated rows, and how far the same calculation is off where there is a measurement."""
+    if not document["projections"]:
+        return
+    table = Table(show_edge=False, title="projected, not measured", title_justify="left")
+    for title in ("world", "card", "FPS", "frame", "VRAM"):
+        table.add_column(title, justify="left" if title in ("world", "card") else "right")
+    for row in document["projections"]:
+        vram = f"{row['vram_mb']:.0f} MB" + ("" if row["fits"] else ", too much")
+        table.add_row(row["world"], row["card"], f"{row['fps']:.0f}", f"{row['frame_ms']:.2f} ms", vram)
+    console.print(table)
+    for error in document["method_errors"]:
         console.print(
-            f"{result['world']}: {result['frames']} frames, {result['backend']} on {result['device']}", style="dim"
+            f"the same calculation for {error['world']} on {' '.join(error['device'].split())}: "
+            f"{error['projected_fps']:.0f} FPS, measured {error['measured_fps']:.0f} ({error['error']:+.0%})",
+            style="dim",
+            highlight=False,
         )
 
 

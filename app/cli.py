@@ -94,18 +94,18 @@ def _wish(backend: BackendName | None, threads: int | None, vram_limit: str | No
     return BackendWish(backend or BackendName.AUTO, threads, limit)
 
 
-def _write_json(path: Path | None, document: dict[str, Any]) -> None:
-    """Write figures where --json asks for them. Raises BadInput where that can't be done."""
+def _write_json(path: Path | None, document: dict[str, Any], option: str = "--json") -> None:
+    """Write figures where `option` asks for them. Raises BadInput where that can't be done."""
     from engine.atomic import write_atomically
 
     if path is None:
         return
     if not path.name:
-        raise BadInput(f"{path}: --json: expected a file's name")
+        raise BadInput(f"{path}: {option}: expected a file's name")
     try:
         write_atomically(path, (json.dumps(document, indent=2) + "\n").encode())
     except OSError as error:
-        raise BadInput(f"{path}: --json: cannot be written ({error.strerror or error})") from error
+        raise BadInput(f"{path}: {option}: cannot be written ({error.strerror or error})") from error
 
 
 @app.command()
@@ -154,15 +154,28 @@ def bench(
     frames: Annotated[int, typer.Option("--frames", min=2, help="Frames of each run.")] = 300,
     window: Annotated[bool, typer.Option("--window", help="With the real window open and its figures shown.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if a target is missed.")] = False,
+    graphs: Annotated[
+        Path | None, typer.Option("--graphs", metavar="DIR", help="The worlds in DIR, such as a ladder's rungs.")
+    ] = None,
+    submit: Annotated[
+        Path | None, typer.Option("--submit", metavar="FILE", help="Write an anonymous report that can be sent in.")
+    ] = None,
+    backend: BackendOption = None,
+    vram_limit: VramOption = None,
     threads: ThreadsOption = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Measure the closed loop: unthrottled and paced, compute and interval times, key to screen, memory."""
+    """Measure the closed loop on every backend: unthrottled and paced, compute and interval times, key to screen,
+    memory, cold and warm start."""
     from app.bench_report import missed_targets, print_bench, run_bench
+    from app.submission import anonymous_report
 
-    document = run_bench(world, frames, window, threads)
+    names = [BackendName.ONNX, BackendName.TENSORRT] if backend is None else [backend]
+    wishes = [_wish(name, threads, vram_limit) for name in names]
+    document = run_bench(world, graphs, frames, window, wishes)
     print_bench(document)
     _write_json(json_file, document)
+    _write_json(submit, anonymous_report(document), "--submit")
     missed = missed_targets(document)
     for line in missed if strict else []:
         _complain(line)

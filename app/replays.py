@@ -17,7 +17,7 @@ from engine.backends.base import Backend
 from engine.backends.choice import make_backend
 from engine.backends.wish import BackendName, BackendWish
 from engine.checkpoint import Checkpoint, find_world, load_checkpoint
-from engine.recording import SessionRecord, read_session
+from engine.recording import BackendEvent, SessionRecord, read_session
 from engine.replay import check_playable, environment_differences, verify
 from engine.session import Session
 from models.manifest import BadInput
@@ -42,11 +42,15 @@ def verify_recording(folder: Path, world: str | None, threads: int | None, compl
     """Regenerate every frame from seed and actions, print the first that differs. Returns the report for --json."""
     record, checkpoint = open_recording(folder, world)
     backend = _recorded_backend(record, checkpoint, record.header.backend, threads, complain)
+
+    def switch(event: BackendEvent) -> Backend | None:
+        return _recorded_backend(record, checkpoint, event.backend, threads, complain)
+
     console = Console()
     columns = (TextColumn("regenerating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=record.frames)
-        report = verify(record, checkpoint, backend, lambda frame: progress.advance(task))
+        report = verify(record, checkpoint, backend, lambda frame: progress.advance(task), switch)
     differences = environment_differences(record, backend.info)
     if report.same:
         console.print(f"[green]same[/green]: all {report.frames} frames came out as recorded")

@@ -7,31 +7,40 @@ then at the world's tick rate. A window may be passed in; without one, a frame c
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import psutil
 
-from engine.backends.onnx import OnnxBackend
-from engine.checkpoint import load_checkpoint
+from engine.backends.base import Backend, BackendFailed
+from engine.backends.choice import make_backend
+from engine.backends.device import find_card
+from engine.backends.engine_cache import EngineCache
+from engine.backends.opening import Parts
+from engine.backends.wish import BackendName, BackendWish
+from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.frame_loop import FrameLoop
 from engine.machine import machine
 from engine.mailbox import ActionMailbox, FrameMailbox
-from engine.memory import resident_mb
+from engine.memory import VramPeak, resident_mb
 from engine.pacing import Pacer
+from engine.projection import find_rates, frame_seconds, method_error, projections
 from engine.session import Session
 from engine.telemetry import Spread, Telemetry, TelemetrySnapshot
 from engine.unanswered import UnansweredKeys
 from models.actions import Action
 from models.manifest import BadInput, Manifest
 
-SCHEMA = 1
+SCHEMA = 2
 PRESS_GAP = (0.12, 0.4)  # seconds between key events: several ticks, at no fixed phase of them
 MATRIX_SIDE = 1024
 MATRIX_SECONDS = 0.4
+TRAFFIC_BYTES = 64 << 20  # more than a processor's caches hold
+EVERY_BACKEND = (BackendWish(BackendName.ONNX), BackendWish(BackendName.TENSORRT))
 
 
 class KeyPresses:
@@ -89,11 +98,14 @@ WindowDriver = Callable[[Stage], float | None]
 
 @dataclass(frozen=True)
 class BenchResult:
-    """One world's figures. Times are those of the paced run; None is what wasn't measured."""
+    """One world's figures on one backend. Times are those of the paced run; None is what wasn't measured. A cold start
+    finds no engine of the world, a warm one what the cold one left."""
 
     world: str
     backend: str
+    version: str
     device: str
+    note: str
     frames: int
     fps: float | None
     fps_paced: float | None
@@ -102,27 +114,50 @@ class BenchResult:
     key_to_screen_ms: dict[str, float | None]
     on_time: float | None
     startup_s: float | None
+    cold_start_s: float | None
+    warm_start_s: float | None
     rss_mb: float
     vram_peak_mb: float | None
     matrix_share: float | None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A backend that did not run a world, and why."""
+
+    world: str
+    backend: str
+    reason: str
 
 
 def bench(
     folders: list[Path],
     frames: int,
     window: WindowDriver | None = None,
-    threads: int | None = None,
+    wishes: Sequence[BackendWish] = EVERY_BACKEND,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Any]:
-    """Measure each world: `frames` frames unthrottled, as many paced. Returns the bench document. Raises BadInput."""
+    """Measure each world on each backend: `frames` frames unthrottled, as many paced. Returns the bench document.
+    Raises BadInput."""
     if frames < 2:
         raise BadInput(f"frames: expected at least 2, found {frames}")
-    age = time.time() - psutil.Process().create_time()
-    measured = [_bench_world(folder, frames, window or drive_headless, threads, clock, age) for folder in folders]
-    rate = matrix_rate(clock)  # last: the threads of the matrix library would count as memory
-    results = [replace(result, matrix_share=_share(operations, result.fps, rate)) for result, operations in measured]
-    facts = asdict(machine()) | {"matrix_gflops": round(rate / 1e9, 1)}
-    return {"schema": SCHEMA, "machine": facts, "results": [asdict(result) for result in results]}
+    run = _Run(frames, window or drive_headless, clock, time.time() - psutil.Process().create_time())
+    checkpoints = [load_checkpoint(folder) for folder in folders]
+    for checkpoint in checkpoints:
+        for wish in wishes:
+            run.measure(checkpoint, wish)
+    rates = (matrix_rate(clock), traffic_rate(clock))  # last: the threads of the matrix library would count as memory
+    manifests = {checkpoint.manifest.name: checkpoint.manifest for checkpoint in checkpoints}
+    results = [_with_share(result, manifests[result.world].cost.operations, rates[0]) for result in run.results]
+    facts = asdict(machine()) | {"matrix_gflops": round(rates[0] / 1e9, 1), "traffic_gbs": round(rates[1] / 1e9, 1)}
+    return {
+        "schema": SCHEMA,
+        "machine": facts | {"card": _card_facts()},
+        "results": [asdict(result) for result in results],
+        "skipped": [asdict(skipped) for skipped in run.skipped],
+        "projections": [row for manifest in manifests.values() for row in projections(manifest)],
+        "method_errors": [error for result in results if (error := _error(result, manifests[result.world], rates))],
+    }
 
 
 def drive_headless(stage: Stage) -> float | None:
@@ -153,30 +188,64 @@ def matrix_rate(clock: Callable[[], float] = time.perf_counter) -> float:
     return float(2 * MATRIX_SIDE**3 / best)
 
 
-def _bench_world(
-    folder: Path,
-    frames: int,
-    window: WindowDriver,
-    threads: int | None,
-    clock: Callable[[], float],
-    age: float,
-) -> tuple[BenchResult, int]:
-    """One world's figures and its operations a frame. `age` is what the process had lived before its first world."""
-    began = clock()
-    checkpoint = load_checkpoint(folder)
-    backend = OnnxBackend(checkpoint, threads)
-    try:
-        backend.warm_up()
-        session = Session(checkpoint, backend, clock)
-        session.reset(0, 0)
-        free, shown = _play(session, frames, window, clock, capped=False)
-        session.reset(0, 0)
-        paced, _ = _play(session, frames, window, clock, capped=True)
-        latency = paced.key_to_screen_ms
-        result = BenchResult(
+def traffic_rate(clock: Callable[[], float] = time.perf_counter) -> float:
+    """Best rate of copying memory on this machine, bytes read and written a second."""
+    source = np.zeros(TRAFFIC_BYTES, np.uint8)
+    target = np.empty_like(source)
+    best, began = float("inf"), clock()
+    while clock() - began < MATRIX_SECONDS:
+        start = clock()
+        np.copyto(target, source)
+        best = min(best, clock() - start)
+    return 2 * TRAFFIC_BYTES / best
+
+
+class _Run:
+    """Measuring, one world on one backend at a time. `age` is what the process had lived before its first world."""
+
+    def __init__(self, frames: int, window: WindowDriver, clock: Callable[[], float], age: float) -> None:
+        self.results: list[BenchResult] = []
+        self.skipped: list[Skipped] = []
+        self._frames = frames
+        self._window = window
+        self._clock = clock
+        self._age = age
+
+    def measure(self, checkpoint: Checkpoint, wish: BackendWish) -> None:
+        """Add a result, or why there is none. Engines go to a cache of their own, so that the first start is cold."""
+        clock, world = self._clock, checkpoint.manifest.name
+        with TemporaryDirectory(prefix="dreamcade-bench-") as folder:
+            parts = Parts(cache=EngineCache(Path(folder)))
+            began = clock()
+            choice = make_backend(checkpoint, wish, parts=parts)
+            cold = clock() - began
+            try:
+                if choice.problem is not None:
+                    self.skipped.append(Skipped(world, wish.name.value, choice.problem))
+                    return
+                result = self._play_both(checkpoint, choice.backend, began)
+            finally:
+                choice.backend.close()
+            began = clock()
+            again = make_backend(checkpoint, wish, parts=parts)
+            self.results.append(replace(result, cold_start_s=cold, warm_start_s=clock() - began))
+            again.backend.close()
+
+    def _play_both(self, checkpoint: Checkpoint, backend: Backend, began: float) -> BenchResult:
+        """Unthrottled, then paced."""
+        session = Session(checkpoint, backend, self._clock)
+        with VramPeak(active=not backend.info.on_cpu) as vram:
+            session.reset(0, 0)
+            free, shown = _play(session, self._frames, self._window, self._clock, capped=False)
+            session.reset(0, 0)
+            paced, _ = _play(session, self._frames, self._window, self._clock, capped=True)
+        info, latency = backend.info, paced.key_to_screen_ms
+        return BenchResult(
             world=checkpoint.manifest.name,
-            backend=backend.info.name,
-            device=backend.info.device,
+            backend=info.name,
+            version=info.version,
+            device=info.device,
+            note=info.note,
             frames=paced.frames,
             fps=free.model_fps,
             fps_paced=paced.model_fps,
@@ -184,14 +253,13 @@ def _bench_world(
             interval_ms=paced.interval_ms,
             key_to_screen_ms={"p50": latency.p50, "p99": latency.p99},
             on_time=paced.on_time,
-            startup_s=None if shown is None else age + shown - began,
+            startup_s=None if shown is None else self._age + shown - began,
+            cold_start_s=None,
+            warm_start_s=None,
             rss_mb=resident_mb(),
-            vram_peak_mb=paced.vram_mb,
+            vram_peak_mb=vram.peak_mb,
             matrix_share=None,
         )
-        return result, checkpoint.manifest.cost.operations
-    finally:
-        backend.close()
 
 
 def _play(
@@ -213,5 +281,42 @@ def _play(
     return telemetry.snapshot(), shown
 
 
-def _share(operations: int, fps: float | None, rate: float) -> float | None:
-    return operations * fps / rate if operations and fps else None
+def _with_share(result: BenchResult, operations: int, rate: float) -> BenchResult:
+    """The share of this processor's matrix rate that a result on it reached."""
+    known = operations and result.fps and result.device.startswith("CPU")
+    return replace(result, matrix_share=operations * result.fps / rate) if known and result.fps else result
+
+
+def _error(result: BenchResult, manifest: Manifest, rates: tuple[float, float]) -> dict[str, Any] | None:
+    """What the projection's method says of a device that was measured; None where it can say nothing."""
+    cost = manifest.cost
+    if not (cost.operations and cost.kernels and result.fps):
+        return None
+    if result.device.startswith("CPU"):
+        projected = 1 / frame_seconds(cost, *rates, size=1.0)
+    elif (card := find_rates(result.device)) is not None:
+        projected = 1 / frame_seconds(cost, card.teraflops * 1e12, card.gigabytes * 1e9)
+    else:
+        return None
+    return {
+        "world": result.world,
+        "backend": result.backend,
+        "device": result.device,
+        "projected_fps": projected,
+        "measured_fps": result.fps,
+        "error": method_error(projected, result.fps),
+    }
+
+
+def _card_facts() -> dict[str, Any] | None:
+    """The first NVIDIA card; None where there is none."""
+    try:
+        card = find_card()
+    except BackendFailed:
+        return None
+    return {
+        "name": card.name,
+        "architecture": card.architecture,
+        "driver": card.driver,
+        "memory_gb": round(card.memory / (1 << 30), 1),
+    }

@@ -154,6 +154,7 @@ class FrameLoop:
         self._frames.put(frame)
         if self._recorder is not None:
             self._recorder.add(frame)
+        self._telemetry.set_backend(self._session.backend.info)
         ready, last = frame.times.ready, self._last_ready
         self._last_ready = ready
         interval = None if last is None else ready - last

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from types import TracebackType
 from typing import Any
 
 import psutil
@@ -70,3 +72,36 @@ class VramProbe:
             if process.pid == os.getpid() and process.usedGpuMemory is not None:
                 return int(process.usedGpuMemory)
         return None
+
+
+class VramPeak:
+    """The most VRAM that was used within a `with`, looked at often. `peak_mb` is None where it can't be known."""
+
+    EVERY = 0.02  # seconds
+
+    def __init__(self, active: bool = True) -> None:
+        self.peak_mb: float | None = None
+        self._probe = VramProbe() if active else None
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="vram-peak", daemon=True)
+
+    def __enter__(self) -> VramPeak:
+        if self._probe is not None and self._probe.used_mb() is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _watch(self) -> None:
+        assert self._probe is not None
+        while True:
+            used = self._probe.used_mb()
+            if used is not None:
+                self.peak_mb = max(used, self.peak_mb or 0.0)
+            if self._done.wait(self.EVERY):
+                return

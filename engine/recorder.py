@@ -21,10 +21,11 @@ import numpy.typing as npt
 import yaml
 
 from engine.atomic import write_atomically
+from engine.backends.base import BackendInfo
 from engine.frame import Frame
 from engine.history import History
 from engine.machine import package_version
-from engine.recording import ACTIONS_NAME, SESSION_NAME, VIDEO_NAME, SessionHeader
+from engine.recording import ACTIONS_NAME, SESSION_NAME, TEXT_LIMIT, VIDEO_NAME, BackendEvent, SessionHeader
 from engine.session import Session
 from engine.video import VideoWriter
 from engine.whole_file import WholeFile
@@ -35,6 +36,7 @@ PICTURES = 64  # waiting pictures: two seconds
 SYNC_EVERY = 1.0  # seconds
 
 Picture = npt.NDArray[np.uint8]
+RanOn = tuple[tuple[int, BackendInfo], ...]
 
 
 class Recorder:
@@ -55,6 +57,8 @@ class Recorder:
         self._ticks = 0
         self._thread: threading.Thread | None = None
         self._colours: Picture | None = None
+        self._session: Session | None = None
+        self._ran_on: BackendInfo | None = None
         self._video: VideoWriter | None = None
         self._log = _make_folder(folder)
 
@@ -74,12 +78,18 @@ class Recorder:
         header = _header(session, self._palette)
         self._colours = _colours(manifest, header.palette)
         self._add_picture(session.frame.pixels, wait=False)
-        work = (header, session.history, manifest.picture_shape)
+        self._session = session
+        self._ran_on = session.backend.info
+        work = (header, session.history, session.ran_on, manifest.picture_shape)
         self._thread = threading.Thread(target=self._run, args=work, name="recorder", daemon=True)
         self._thread.start()
 
     def add(self, frame: Frame, wait: bool = False) -> None:
-        """Take a frame. `wait` lets the encoder catch up instead of dropping a picture, where nobody plays."""
+        """Take a frame, after a line on its backend if that is another one. `wait` lets the encoder catch up instead of
+        dropping a picture, where nobody plays."""
+        if self._session is not None and (info := self._session.backend.info) != self._ran_on:
+            self._ran_on = info
+            self._add_line(_backend_line(info))
         self._add_line(_line(index=frame.index, action=frame.action.value, tokens_digest=frame.tokens_digest))
         self._add_picture(frame.pixels, wait)
 
@@ -133,11 +143,14 @@ class Recorder:
             self._ticks += 1
             self._changed.notify_all()
 
-    def _run(self, header: SessionHeader, history: History, shape: tuple[int, ...]) -> None:
+    def _run(self, header: SessionHeader, history: History, ran_on: RanOn, shape: tuple[int, ...]) -> None:
         log = self._log
         try:
             _write_header(self.folder, header)
+            switches = dict(ran_on[1:])
             for index, (action, digest) in enumerate(history):
+                if index in switches:
+                    log.add(_backend_line(switches[index]))
                 log.add(_line(index=index, action=action.value, tokens_digest=digest))
             log.flush()
             self._open_video(shape, header.tick_rate)
@@ -245,7 +258,7 @@ def _make_folder(folder: Path) -> _ActionLog:
 
 
 def _header(session: Session, palette: str | None) -> SessionHeader:
-    manifest, info = session.checkpoint.manifest, session.backend.info
+    manifest, info = session.checkpoint.manifest, session.ran_on[0][1]
     if manifest.pixels == "palette" and palette not in manifest.palettes:
         palette = next(iter(manifest.palettes))
     return SessionHeader(
@@ -273,6 +286,18 @@ def _write_header(folder: Path, header: SessionHeader) -> None:
 def _colours(manifest: Manifest, palette: str | None) -> Picture | None:
     """The palette uint8 [colours,3]; None where pictures are RGB already."""
     return None if palette is None else np.array(manifest.palettes[palette], np.uint8)
+
+
+def _backend_line(info: BackendInfo) -> bytes:
+    event = BackendEvent(
+        backend=info.name,
+        backend_version=info.version[:TEXT_LIMIT],
+        device=info.device[:TEXT_LIMIT],
+        threads=info.threads,
+        instruction_set=info.instruction_set,
+        reason=info.note[:TEXT_LIMIT],
+    )
+    return event.model_dump_json().encode() + b"\n"
 
 
 def _line(**fields: str | int) -> bytes:

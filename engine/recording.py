@@ -24,11 +24,12 @@ VIDEO_NAME = "video.mp4"
 
 HEADER_LIMIT = 1 << 16  # bytes
 ACTIONS_LIMIT = 1 << 29  # bytes: two months at 30 ticks
-LINE_LIMIT = 1 << 10  # bytes; a line is about eighty
+LINE_LIMIT = 1 << 12  # bytes; a line is about eighty
 
 Count = Annotated[int, Field(strict=True, ge=0, lt=1 << 63)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-Text = Annotated[str, Field(max_length=200)]
+TEXT_LIMIT = 200
+Text = Annotated[str, Field(max_length=TEXT_LIMIT)]
 
 
 class _Strict(BaseModel):
@@ -77,8 +78,21 @@ class RewindEvent(_Strict):
     index: Count
 
 
-Entry = FrameEntry | ResetEvent | RewindEvent
-_EVENTS: dict[str, type[ResetEvent | RewindEvent]] = {"reset": ResetEvent, "rewind_to": RewindEvent}
+class BackendEvent(_Strict):
+    """A line that says that from the next frame on another backend plays, from the same tokens and state."""
+
+    event: Literal["backend"] = "backend"
+    backend: Text
+    backend_version: Text
+    device: Text
+    threads: Annotated[int, Field(strict=True, ge=1, le=MOST_THREADS)]
+    instruction_set: Text
+    reason: Text = ""
+
+
+Event = ResetEvent | RewindEvent | BackendEvent
+Entry = FrameEntry | Event
+_EVENTS: dict[str, type[Event]] = {"reset": ResetEvent, "rewind_to": RewindEvent, "backend": BackendEvent}
 
 
 @dataclass(frozen=True)
@@ -159,6 +173,8 @@ def _check_order(place: str, newest: int | None, entry: Entry) -> int | None:
         if entry.index == 0 and entry.action is not Action.NOOP:
             raise BadInput(f"{place}: action: expected noop at frame 0, found {entry.action.value}")
         return entry.index
+    if isinstance(entry, BackendEvent):
+        return newest
     if newest is None:
         raise BadInput(f"{place}: event: expected frame 0 first")
     if isinstance(entry, ResetEvent):

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from engine.backends.base import Backend, BackendInfo
 from engine.checkpoint import Checkpoint
 from engine.frame import Frame
-from engine.recording import ACTIONS_NAME, SESSION_NAME, FrameEntry, ResetEvent, RewindEvent, SessionRecord
+from engine.recording import (
+    ACTIONS_NAME,
+    SESSION_NAME,
+    BackendEvent,
+    FrameEntry,
+    ResetEvent,
+    RewindEvent,
+    SessionRecord,
+)
 from engine.session import Session
 from engine.timeline import Timeline
 from models.manifest import BadInput
@@ -34,10 +42,15 @@ class VerifyReport:
         return self.first_difference is None
 
 
+# Opens what a recording went on with; None goes on with what there is.
+Switch = Callable[[BackendEvent], Backend | None]
+
+
 def replay(record: SessionRecord, checkpoint: Checkpoint, backend: Backend) -> Iterator[Frame]:
-    """Regenerate every frame of a recording. Raises BadInput before anything runs if it can't be this world's."""
+    """Regenerate every frame of a recording, all on `backend`. Raises BadInput before anything runs if it can't be
+    this world's."""
     check_playable(record, checkpoint)
-    return (frame for _, _, frame in _regenerate(record, checkpoint, backend))
+    return (frame for _, _, frame in _regenerate(record, checkpoint, backend, None))
 
 
 def verify(
@@ -45,11 +58,13 @@ def verify(
     checkpoint: Checkpoint,
     backend: Backend,
     on_frame: Callable[[Frame], None] | None = None,
+    switch: Switch | None = None,
 ) -> VerifyReport:
-    """Compare every regenerated frame with the recording, up to the first that differs. Raises BadInput as `replay`."""
+    """Compare every regenerated frame with the recording, up to the first that differs. Where the recording went over
+    to another backend, `switch` opens that. Raises BadInput as `replay`."""
     check_playable(record, checkpoint)
     frames = 0
-    for line, entry, frame in _regenerate(record, checkpoint, backend):
+    for line, entry, frame in _regenerate(record, checkpoint, backend, switch):
         frames += 1
         if on_frame is not None:
             on_frame(frame)
@@ -95,7 +110,7 @@ def _check_start(place: str, start: int, checkpoint: Checkpoint) -> None:
 
 
 def _regenerate(
-    record: SessionRecord, checkpoint: Checkpoint, backend: Backend
+    record: SessionRecord, checkpoint: Checkpoint, backend: Backend, switch: Switch | None
 ) -> Iterator[tuple[int, FrameEntry, Frame]]:
     rewinds = any(isinstance(entry, RewindEvent) for entry in record.entries)
     session = Session(checkpoint, backend, timeline=Timeline() if rewinds else None)
@@ -105,6 +120,10 @@ def _regenerate(
             start, rng_seed = entry.start, entry.rng_seed
         elif isinstance(entry, RewindEvent):
             session.rewind_to(entry.index)
+        elif isinstance(entry, BackendEvent):
+            following = switch(entry) if switch is not None else None
+            if following is not None:
+                session.hand_over(following)
         elif entry.index == 0:
             yield number + 1, entry, session.reset(start, rng_seed)
         else:

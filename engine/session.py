@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from engine.backends.base import Backend
+from engine.backends.base import Backend, BackendInfo
 from engine.checkpoint import Checkpoint
 from engine.frame import Frame, FrameTimes, tokens_digest
 from engine.history import DIGEST_BYTES, History
@@ -45,6 +45,7 @@ class Session:
         # Kept so that a recording can begin at any time and still regenerate every frame.
         self._played = bytearray()
         self._digests = bytearray()
+        self._ran_on: list[tuple[int, BackendInfo]] = []  # frame, what made it and those after it
 
     @property
     def frame(self) -> Frame:
@@ -63,6 +64,17 @@ class Session:
         """What was played since the reset, as it is now."""
         return History(self._listed, bytes(self._played), bytes(self._digests))
 
+    @property
+    def ran_on(self) -> tuple[tuple[int, BackendInfo], ...]:
+        """What made the frames since the reset: (first frame, backend), the first at frame 0."""
+        return tuple(self._ran_on)
+
+    def hand_over(self, backend: Backend) -> None:
+        """Go on with `backend`, from the same tokens and state; the one before is closed."""
+        backend.set_state(self.backend.get_state())
+        self.backend.close()
+        self.backend = backend
+
     def reset(self, start: int, rng_seed: int) -> Frame:
         """Begin anew from start `start`: the state sees that start's context. Returns frame 0. Raises BadInput."""
         tokens, actions = self._context(start, rng_seed)
@@ -74,6 +86,7 @@ class Session:
         self.start, self.rng_seed = start, rng_seed
         self._played.clear()
         self._digests.clear()
+        self._ran_on.clear()
         if self.timeline is not None:
             self.timeline.clear()
         pixels = self.checkpoint.start_pixels[start].copy()
@@ -131,6 +144,7 @@ class Session:
         self.timeline.cut(frame.index)
         del self._played[frame.index + 1 :]
         del self._digests[DIGEST_BYTES * (frame.index + 1) :]
+        self._ran_on = [entry for entry in self._ran_on if entry[0] <= frame.index]
         self._frame = frame
         return frame
 
@@ -156,6 +170,9 @@ class Session:
     ) -> Frame:
         tokens.flags.writeable = pixels.flags.writeable = False
         digest = tokens_digest(action, tokens)
+        info = self.backend.info
+        if not self._ran_on or self._ran_on[-1][1] != info:
+            self._ran_on.append((index, info))
         self._played.append(self._indices[action])
         self._digests += bytes.fromhex(digest)
         ready = self._clock()

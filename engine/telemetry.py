@@ -88,6 +88,11 @@ class Telemetry:
             self._backend = backend
             self._clear()
 
+    def set_backend(self, backend: BackendInfo) -> None:
+        """Another backend has taken over, or still the same one runs: the figures go on."""
+        with self._lock:
+            self._backend = backend
+
     def add(self, frame: Frame, interval: float | None, late: bool = False, missed: int = 0) -> None:
         """A frame was made, `interval` seconds after the one before (None after a pause), `late` by a tick or more;
         before it, `missed` ticks went by without one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.backends.base import Backend, BackendFailed, NoCard, OutOfDeviceMemory
+from engine.backends.device import find_card
 from engine.backends.library import installed_libraries
 from engine.backends.onnx import OnnxBackend
 from engine.backends.opening import TIERS, Opened, Parts, Progress, open_tensorrt
@@ -44,8 +45,10 @@ def make_backend(
 
 
 def _look_for_card() -> None:
-    """Raise NoCard where neither the library nor a card is here: then nobody misses the library."""
-    if not installed_libraries() and not list_cards():
+    """Raise BackendFailed where there is no card, before the large library is imported: nobody misses it then."""
+    if installed_libraries():
+        find_card()
+    elif not list_cards():
         raise NoCard("no NVIDIA card is here")
 
 

@@ -13,6 +13,7 @@ from app.bench_report import missed_targets, print_bench
 from app.bench_window import BenchWindow, press
 from app.keymap import Keymap
 from app.window import Window
+from engine.backends.wish import BackendName, BackendWish
 from engine.bench import bench
 from models.actions import Action
 from models.manifest import read_manifest
@@ -20,7 +21,9 @@ from models.manifest import read_manifest
 RESULT: dict[str, Any] = {
     "world": "hills",
     "backend": "onnx",
+    "version": "onnxruntime 1",
     "device": "CPU x",
+    "note": "",
     "frames": 300,
     "fps": 90.0,
     "fps_paced": 30.0,
@@ -29,6 +32,8 @@ RESULT: dict[str, Any] = {
     "key_to_screen_ms": {"p50": 30.0, "p99": 50.0},
     "on_time": 0.999,
     "startup_s": 1.2,
+    "cold_start_s": 0.3,
+    "warm_start_s": 0.2,
     "rss_mb": 300.0,
     "vram_peak_mb": None,
     "matrix_share": 0.5,
@@ -42,11 +47,31 @@ MACHINE = {
     "python": "3.11",
     "onnxruntime": "1.32",
     "matrix_gflops": 100.0,
+    "dreamcade": "0.1.0",
+    "card": None,
 }
 
 
 def document(**changes: Any) -> dict[str, Any]:
-    return {"schema": 1, "machine": MACHINE, "results": [RESULT | changes]}
+    return {
+        "schema": 2,
+        "machine": MACHINE,
+        "results": [RESULT | changes],
+        "skipped": [{"world": "hills", "backend": "tensorrt", "reason": "no NVIDIA driver is running here"}],
+        "projections": [
+            {"world": "hills", "card": "RTX 3060", "frame_ms": 2.0, "fps": 500.0, "vram_mb": 512.0, "fits": True}
+        ],
+        "method_errors": [
+            {
+                "world": "hills",
+                "backend": "onnx",
+                "device": "CPU x",
+                "projected_fps": 45.0,
+                "measured_fps": 90.0,
+                "error": -0.5,
+            }
+        ],
+    }
 
 
 def test_all_targets_met() -> None:
@@ -66,7 +91,7 @@ def test_all_targets_met() -> None:
 )
 def test_each_missed_target_is_one_line(changes: dict[str, Any], words: str) -> None:
     (line,) = missed_targets(document(**changes))
-    assert line.startswith("hills: ")
+    assert line.startswith("hills on onnx: ")
     assert words in line
 
 
@@ -75,13 +100,14 @@ def test_what_was_not_measured_says_so(capsys: pytest.CaptureFixture[str]) -> No
     out = capsys.readouterr().out
     assert "not measured" in out
     assert "≤ 67 ms" in out
+    assert "no NVIDIA driver" in out and "projected, not measured" in out and "-50%" in out
 
 
 def test_a_window_that_is_left_gives_no_figures(worlds: Path, tap: Callable[..., None]) -> None:
     with BenchWindow() as driver:
         tap(pygame.K_ESCAPE)
         with pytest.raises(KeyboardInterrupt):
-            bench([worlds / "hills"], 1000, driver.drive, 1)
+            bench([worlds / "hills"], 1000, driver.drive, (BackendWish(BackendName.ONNX, 1),))
 
 
 def test_presses_go_through_the_event_queue(window: Window, worlds: Any) -> None:

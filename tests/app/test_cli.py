@@ -262,7 +262,8 @@ def test_worlds_and_doctor_tell_and_write(
 @pytest.mark.parametrize("window", [(), ("--window",)])
 def test_bench_prints_and_writes_the_document(run: Run, worlds: Path, tmp_path: Path, window: tuple[str, ...]) -> None:
     file = tmp_path / "bench.json"
-    code, out, _ = run("bench", "--world", worlds / "hills", "--frames", 60, "--json", file, *window)
+    options = ("--frames", 60, "--backend", "onnx", "--json", file, "--submit", tmp_path / "report.json")
+    code, out, _ = run("bench", "--world", worlds / "hills", *options, *window)
     assert code == 0
     assert "compute p99" in out
     document = json.loads(file.read_text(encoding="utf-8"))
@@ -270,6 +271,9 @@ def test_bench_prints_and_writes_the_document(run: Run, worlds: Path, tmp_path: 
     assert result["world"] == "hills"
     assert result["key_to_screen_ms"]["p50"] > 0
     assert result["vram_peak_mb"] is None
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert report["results"][0]["fps"] == result["fps"] and report["results"][0]["world"] == "another world"
+    assert "hills" not in json.dumps(report) and str(tmp_path) not in json.dumps(report)
 
 
 @pytest.mark.parametrize("file", ["nowhere/out.json", ".", "..", "/", "x" * 5000])

@@ -18,7 +18,7 @@ import engine.video
 from engine.backends.onnx import OnnxBackend
 from engine.checkpoint import Checkpoint
 from engine.recorder import Recorder
-from engine.recording import read_session
+from engine.recording import BackendEvent, FrameEntry, read_session
 from engine.replay import verify
 from engine.session import Session
 from models.actions import Action
@@ -263,3 +263,32 @@ def test_killed_at_any_moment_all_but_the_last_second_stays(
     assert video_frames(folder) >= last - 30
     report = verify(record, checkpoint, backend)
     assert report.same and report.frames == record.frames
+
+
+@pytest.mark.parametrize("begin_at", [0, 3, 9], ids=["from the start", "before the switch", "after the switch"])
+def test_another_backend_is_recorded_and_verified(
+    session: Session, checkpoint: Checkpoint, tmp_path: Path, begin_at: int
+) -> None:
+    recorder = Recorder(tmp_path / "session")
+    for number in range(14):
+        if number == begin_at:
+            recorder.begin(session)
+        if number == 6:
+            session.hand_over(OnnxBackend(checkpoint, 1, note="the card is gone"))
+        frame = session.step(Action.RIGHT)
+        if number >= begin_at:
+            recorder.add(frame)
+    recorder.close()
+    record = read_session(tmp_path / "session")
+    (switch,) = (number for number, entry in enumerate(record.entries) if isinstance(entry, BackendEvent))
+    event, after = record.entries[switch], record.entries[switch + 1]
+    assert isinstance(event, BackendEvent) and isinstance(after, FrameEntry)
+    assert (event.backend, event.reason, after.index, record.frames) == ("onnx", "the card is gone", 7, 15)
+    opened: list[BackendEvent] = []
+
+    def switch_to(event: BackendEvent) -> OnnxBackend:
+        opened.append(event)
+        return OnnxBackend(checkpoint, 1)
+
+    assert verify(record, checkpoint, OnnxBackend(checkpoint, 1), switch=switch_to).same and opened == [event]
+    assert verify(record, checkpoint, OnnxBackend(checkpoint, 1)).same

@@ -189,3 +189,18 @@ def test_a_frame_that_is_not_there_is_refused(session: Session, index: int) -> N
     walk(session, 5)
     with pytest.raises(ValueError, match="frame: expected 0 to 5"):
         session.rewind_to(index)
+
+
+def test_another_backend_goes_on_from_the_same_state(session: Session, checkpoint: Checkpoint) -> None:
+    untroubled = Session(checkpoint, OnnxBackend(checkpoint, 1))
+    untroubled.reset(0, 7)
+    for number in range(12):
+        if number == 5:
+            session.hand_over(OnnxBackend(checkpoint, 1, note="by wish"))
+        action = (Action.RIGHT, Action.JUMP)[number % 2]
+        assert np.array_equal(session.step(action).tokens, untroubled.step(action).tokens)
+    assert [(index, info.note) for index, info in session.ran_on] == [(0, ""), (6, "by wish")]
+    session.rewind_to(3)
+    assert [index for index, _ in session.ran_on] == [0]
+    session.reset(0, 7)
+    assert [(index, info.note) for index, info in session.ran_on] == [(0, "by wish")]
