@@ -40,6 +40,7 @@ def build_engine(library: Library, graph: bytes, options: BuildOptions, ends: Se
         raise BackendFailed(f"{library.title} refuses the graph: {_parser_words(parser) or library.complaint()}")
     _check_ends(library, network, ends)
     config = builder.create_builder_config()
+    config.clear_flag(trt.BuilderFlag.TF32)  # what the graph says is float32 is meant to be
     if options.workspace is not None:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace)
     if options.capability is not None and hasattr(config, "set_compute_capability"):

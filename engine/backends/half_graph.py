@@ -2,7 +2,8 @@
 
 The shipped graph stays the only copy of the weights; this one is made from it when an engine is built. Convolutions and
 matrix products, which are nearly all of a step's work, take and give float16; everything between them (norms, softmax,
-the draw of the tokens) and the whole state stay float32, so that a state can be handed to another backend as it is.
+the draw of the tokens) and the whole state stay float32, so that a state can be handed to another backend as it is. So
+do the last products before a choice: which of thousands of codes is the nearest hangs on small differences.
 TensorRT knows uint8 at the ends of a graph only: inside, such tensors become int32.
 """
 
@@ -18,6 +19,8 @@ from onnx import TensorProto, helper, numpy_helper
 from models.manifest import BadInput
 
 MATRIX_OPS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
+CHOICES = ("TopK", "ArgMax", "ArgMin")
+EXACT_BEFORE_CHOICE = 2  # products in a row
 LARGEST_HALF = 65504.0
 _BYTES, _WHOLE = TensorProto.UINT8, TensorProto.INT32
 
@@ -53,9 +56,11 @@ class _Rewriting:
             self.types[value.name] = value.type.tensor_type.elem_type
         self._widen_ends()
         self._widen_weights()
+        exact = self._before_choices()
         for node in self.graph.node:
             self._widen(node)
-            if node.op_type in MATRIX_OPS and self.types.get(node.input[0]) == TensorProto.FLOAT:
+            halves = node.op_type in MATRIX_OPS and node.output[0] not in exact
+            if halves and self.types.get(node.input[0]) == TensorProto.FLOAT:
                 self._halve(node)
             else:
                 self.nodes.append(node)
@@ -66,6 +71,21 @@ class _Rewriting:
         kept = [weight for weight in self.graph.initializer if weight.name in used]
         del self.graph.initializer[:]
         self.graph.initializer.extend(kept)
+
+    def _before_choices(self) -> set[str]:
+        """Outputs of the products that are the last ones on a way to a choice."""
+        makers = {name: node for node in self.graph.node for name in node.output}
+        waiting = [(node.input[0], 0) for node in self.graph.node if node.op_type in CHOICES]
+        fewest: dict[str, int] = {}  # tensor → products between it and a choice
+        while waiting:
+            name, products = waiting.pop()
+            if name not in makers or fewest.get(name, EXACT_BEFORE_CHOICE) <= products:
+                continue
+            fewest[name] = products
+            node = makers[name]
+            behind = products + (node.op_type in MATRIX_OPS)
+            waiting.extend((given, behind) for given in node.input)
+        return {name for name in fewest if makers[name].op_type in MATRIX_OPS}
 
     def _widen_ends(self) -> None:
         """Behind each uint8 input stands a cast that everything else reads."""
