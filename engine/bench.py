@@ -7,8 +7,9 @@ then at the world's tick rate. A window may be passed in; without one, a frame c
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 import psutil
 
 from engine.backends.base import Backend, BackendFailed
-from engine.backends.choice import make_backend
+from engine.backends.choice import Choice, make_backend
 from engine.backends.device import find_card
 from engine.backends.engine_cache import EngineCache
 from engine.backends.opening import Parts
@@ -93,6 +94,7 @@ class Stage:
         return self.loop.session.index >= self.wanted or not self.loop.running
 
 
+Opener = Callable[[Checkpoint, Parts], Choice]
 WindowDriver = Callable[[Stage], float | None]
 
 
@@ -136,16 +138,19 @@ def bench(
     window: WindowDriver | None = None,
     wishes: Sequence[BackendWish] = EVERY_BACKEND,
     clock: Callable[[], float] = time.perf_counter,
+    others: Mapping[str, Opener] | None = None,
 ) -> dict[str, Any]:
-    """Measure each world on each backend: `frames` frames unthrottled, as many paced. Returns the bench document.
-    Raises BadInput."""
+    """Measure each world on each backend, `others` (by name) behind those wished for: `frames` frames unthrottled, as
+    many paced. Returns the bench document. Raises BadInput."""
     if frames < 2:
         raise BadInput(f"frames: expected at least 2, found {frames}")
     run = _Run(frames, window or drive_headless, clock, time.time() - psutil.Process().create_time())
     checkpoints = [load_checkpoint(folder) for folder in folders]
     for checkpoint in checkpoints:
         for wish in wishes:
-            run.measure(checkpoint, wish)
+            run.measure(checkpoint, wish.name.value, partial(_open_wish, wish))
+        for name, opener in (others or {}).items():
+            run.measure(checkpoint, name, opener)
     rates = (matrix_rate(clock), traffic_rate(clock))  # last: the threads of the matrix library would count as memory
     manifests = {checkpoint.manifest.name: checkpoint.manifest for checkpoint in checkpoints}
     results = [_with_share(result, manifests[result.world].cost.operations, rates[0]) for result in run.results]
@@ -188,6 +193,10 @@ def matrix_rate(clock: Callable[[], float] = time.perf_counter) -> float:
     return float(2 * MATRIX_SIDE**3 / best)
 
 
+def _open_wish(wish: BackendWish, checkpoint: Checkpoint, parts: Parts) -> Choice:
+    return make_backend(checkpoint, wish, parts=parts)
+
+
 def traffic_rate(clock: Callable[[], float] = time.perf_counter) -> float:
     """Best rate of copying memory on this machine, bytes read and written a second."""
     source = np.zeros(TRAFFIC_BYTES, np.uint8)
@@ -211,23 +220,27 @@ class _Run:
         self._clock = clock
         self._age = age
 
-    def measure(self, checkpoint: Checkpoint, wish: BackendWish) -> None:
+    def measure(self, checkpoint: Checkpoint, name: str, opener: Opener) -> None:
         """Add a result, or why there is none. Engines go to a cache of their own, so that the first start is cold."""
         clock, world = self._clock, checkpoint.manifest.name
         with TemporaryDirectory(prefix="dreamcade-bench-") as folder:
             parts = Parts(cache=EngineCache(Path(folder)))
             began = clock()
-            choice = make_backend(checkpoint, wish, parts=parts)
+            try:
+                choice = opener(checkpoint, parts)
+            except BackendFailed as error:
+                self.skipped.append(Skipped(world, name, str(error)))
+                return
             cold = clock() - began
             try:
                 if choice.problem is not None:
-                    self.skipped.append(Skipped(world, wish.name.value, choice.problem))
+                    self.skipped.append(Skipped(world, name, choice.problem))
                     return
                 result = self._play_both(checkpoint, choice.backend, began)
             finally:
                 choice.backend.close()
             began = clock()
-            again = make_backend(checkpoint, wish, parts=parts)
+            again = opener(checkpoint, parts)
             self.results.append(replace(result, cold_start_s=cold, warm_start_s=clock() - began))
             again.backend.close()
 

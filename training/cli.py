@@ -156,6 +156,52 @@ def run_all(
     Console().print(f"play it: dreamcade play --world {out}", highlight=False, soft_wrap=True)
 
 
+@app.command()
+def parity(
+    world: Annotated[str, typer.Option(help="a bundled world's name, or a checkpoint folder")],
+    frames: Annotated[int, typer.Option(min=1, help="states to step from")] = 3000,
+    json_file: JsonFile = None,
+) -> None:
+    """Does the half-precision graph that cards run choose the same tokens? Emulated on the CPU."""
+    from engine.checkpoint import find_world
+    from training.half_parity import measure_half
+    from training.progress import progress_line
+
+    with progress_line("parity") as line:
+        measured = measure_half(find_world(world), frames, progress=lambda share: line.update(share, ""))
+    _show(asdict(measured) | {"holds": measured.holds}, json_file)
+    if not measured.holds:
+        raise typer.Exit(1)
+
+
+@app.command()
+def ladder(
+    out: Annotated[Path, typer.Option(help="folder for the rungs, one checkpoint folder each")],
+    count: Annotated[int | None, typer.Option(min=1, help="only so many rungs, the smallest first")] = None,
+) -> None:
+    """Write random-weight graphs from today's size far up: `dreamcade bench --graphs DIR` finds a card's limits."""
+    from training.ladder import RUNGS, build_ladder
+
+    console = Console()
+    build_ladder(out, RUNGS[:count], lambda line: console.print(line, highlight=False))
+    console.print(f"measure them: dreamcade bench --graphs {out}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def bench(
+    world: Annotated[str, typer.Option(help="a bundled world's name, or a checkpoint folder")],
+    preset: PresetName = "cpu",
+    run: Annotated[Path | None, typer.Option("--run", help="take the weights of this run; random ones else")] = None,
+    frames: Annotated[int, typer.Option(min=2, help="frames of each run")] = 300,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure the closed loop like `dreamcade bench`, with torch beside it: eager, and compiled with CUDA graphs."""
+    from training.torch_bench import bench_torch
+
+    _show(bench_torch(world, preset, run, frames, device), json_file)
+
+
 def _run(world: str, preset_name: str, folder: Path, minutes: dict[str, float | None]) -> Any:
     from training.preset import load_preset
     from training.run import Run

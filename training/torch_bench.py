@@ -1,0 +1,71 @@
+"""torch beside the backends that play: a frame eager and compiled. Owns those rows; refuses to measure by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.backends.base import BackendFailed
+from engine.backends.choice import Choice
+from engine.backends.opening import Parts
+from engine.bench import EVERY_BACKEND, bench
+from engine.checkpoint import Checkpoint, find_world, load_checkpoint
+from models.dynamics import DynamicsModel
+from models.manifest import BadInput, Manifest
+from models.tokenizer import Tokenizer
+from training.dynamics_stage import dynamics_config
+from training.export import Sampling, StepGraph
+from training.preset import load_preset
+from training.run import Run
+from training.tokenizer_stage import tokenizer_config
+from training.torch_backend import TorchBackend
+
+
+def bench_torch(world: str, preset: str, run: Path | None, frames: int, device: str | None = None) -> dict[str, Any]:
+    """The bench document of a checkpoint with torch's rows. Weights are those of `run`, or random ones of `preset`'s
+    shapes, which take as long. Raises BadInput."""
+    folder = find_world(world)
+    manifest = load_checkpoint(folder).manifest
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    make = _step_maker(manifest, preset, run)
+    others = {
+        name: _opener(make, where, compiled) for name, compiled in (("torch eager", False), ("torch compile", True))
+    }
+    return bench([folder], frames, wishes=EVERY_BACKEND, others=others)
+
+
+def _opener(
+    make: Callable[[], StepGraph], device: torch.device, compiled: bool
+) -> Callable[[Checkpoint, Parts], Choice]:
+    def open_backend(checkpoint: Checkpoint, parts: Parts) -> Choice:
+        torch.compiler.reset()
+        backend = TorchBackend(checkpoint, make(), device, compiled)
+        try:
+            backend.warm_up()
+        except Exception as error:  # a compiler that isn't there, a driver that is too old: each in its own way
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise BackendFailed(f"{backend.info.name}: {reason}") from error
+        return Choice(backend)
+
+    return open_backend
+
+
+def _step_maker(manifest: Manifest, preset_name: str, run: Path | None) -> Callable[[], StepGraph]:
+    """Makes the torch step of a checkpoint. Raises BadInput where the preset's state is another than the manifest's."""
+    preset = load_preset(preset_name, manifest.name)
+    if run is not None:
+        networks = Run(manifest.name, preset_name, preset, run).networks()
+        tokenizer, dynamics, sampling = networks.tokenizer, networks.dynamics, networks.sampling
+    else:
+        shape = (manifest.height, manifest.width) + ((3,) if manifest.pixels == "rgb" else ())
+        tokenizer = Tokenizer(tokenizer_config(preset, shape))
+        dynamics = DynamicsModel(dynamics_config(preset, tokenizer, len(manifest.actions)))
+        sampling = Sampling(preset.export.min_p, preset.export.shared_noise)
+    found = [tuple(shape) for shape in dynamics.state_shapes(1)]
+    wanted = [spec.shape for spec in manifest.state]
+    if found != wanted or tokenizer.tokens != manifest.tokens:
+        raise BadInput(f"{preset_name}: preset: expected the state of {manifest.name}, {wanted}, it makes {found}")
+    return lambda: StepGraph(tokenizer.eval(), dynamics.eval(), sampling)
