@@ -17,6 +17,8 @@ from app.settings import Settings
 from app.shelf import Shelf
 from app.widgets import BACKGROUND, CYAN, DIM, FAINT, INK, PINK, RED, YELLOW, draw_key_row, draw_text, panel
 from app.window import Window
+from engine.backends.vram import estimate_need, show_size
+from engine.memory import list_cards
 from models.manifest import BadInput
 
 FRAME_RATE = 30
@@ -52,6 +54,7 @@ class Menu:
         self._message: tuple[str, float] | None = None
         self._pictures = [_first_picture(shelf, name, settings) for name in shelf.names]
         self._demo = Demo(shelf, clock)
+        self._card = bool(list_cards())  # without one nobody asks what a world needs on it
 
     def say(self, message: str) -> None:
         """Show one line for a while, such as why a world ended."""
@@ -172,6 +175,9 @@ class Menu:
         draw_text(target, manifest.title, (rect.left, y), YELLOW if chosen else DIM, title_scale)
         y += (CAP_HEIGHT + 5) * title_scale
         draw_text(target, manifest.genre, (rect.left, y), CYAN if chosen else DIM, scale)
+        need = f"VRAM {show_size(estimate_need(manifest))}"
+        if self._card and text_width(manifest.genre + need, scale) + 8 * scale <= rect.width:
+            draw_text(target, need, (rect.right, y), DIM, scale, "right")
         y += LINE * scale
         for line in wrap_text(manifest.description, rect.width, scale)[:3]:
             draw_text(target, line, (rect.left, y), INK if chosen else DIM, scale)

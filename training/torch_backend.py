@@ -40,10 +40,8 @@ class TorchBackend:
         name = "torch compile" if self._compiled else "torch eager"
         on_card = self._device.type == "cuda"
         device = torch.cuda.get_device_name(self._device) if on_card else f"CPU {cpu_name()}"
-        instructions = (
-            "sm_{}{}".format(*torch.cuda.get_device_capability(self._device)) if on_card else instruction_set()
-        )
-        return BackendInfo(name, f"torch {torch.__version__}", device, torch.get_num_threads(), instructions)
+        chip = "sm_{}{}".format(*torch.cuda.get_device_capability(self._device)) if on_card else instruction_set()
+        return BackendInfo(name, f"torch {torch.__version__}", device, torch.get_num_threads(), chip)
 
     def reset(self) -> None:
         """Set the state to zero."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from engine.memory import VramProbe, resident_mb
+from engine.memory import VramPeak, VramProbe, list_cards, resident_mb
 
 
 class FakeNvml:
@@ -69,3 +70,35 @@ def test_the_whole_card_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_card_that_stops_answering_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert probe(monkeypatch, FakeNvml([], broken=True)).used_mb() is None
+
+
+def test_without_a_driver_there_are_no_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert list_cards() == []
+
+
+def test_cards_are_listed_with_their_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    nvml = SimpleNamespace(
+        nvmlInit=lambda: None,
+        nvmlShutdown=lambda: None,
+        nvmlDeviceGetCount=lambda: 1,
+        nvmlDeviceGetHandleByIndex=lambda number: number,
+        nvmlDeviceGetMemoryInfo=lambda card: SimpleNamespace(total=12 << 30, free=9 << 30),
+        nvmlDeviceGetName=lambda card: "RTX 3060",
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    assert list_cards() == [("RTX 3060", 12 * 1024.0, 9 * 1024.0)]
+
+
+def test_the_peak_is_the_most_that_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = iter([100.0, 100.0, 700.0])
+    monkeypatch.setattr(VramProbe, "used_mb", lambda self: next(seen, 300.0))
+    monkeypatch.setattr(VramPeak, "EVERY", 0.001)
+    with VramPeak() as peak:
+        deadline = time.monotonic() + 10
+        while peak.peak_mb != 700.0 and time.monotonic() < deadline:
+            time.sleep(0.001)
+    assert peak.peak_mb == 700.0
+    with VramPeak(active=False) as none:
+        pass
+    assert none.peak_mb is None
