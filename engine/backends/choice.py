@@ -71,9 +71,8 @@ def _on_card(checkpoint: Checkpoint, wish: BackendWish, opened: Opened, parts: P
                 error = further
             else:
                 tier = next_one.tier
-                next_one.backend.note = f"{next_one.note} ({error})"
+                next_one.backend.note = f"{next_one.backend.note} ({error})"
                 return next_one.backend
         return _cpu(checkpoint, wish, f"TensorRT stopped: {error}")
 
-    opened.backend.note = opened.note
     return SteadyBackend(opened.backend, spare)

@@ -50,11 +50,10 @@ class Parts:
 
 @dataclass(frozen=True)
 class Opened:
-    """A warm backend, the tier that it was opened at, and what went otherwise than planned, in one line."""
+    """A warm backend and the tier that it was opened at. Its `note` says what went otherwise than planned."""
 
     backend: TensorRtBackend
     tier: int
-    note: str
 
 
 def open_tensorrt(
@@ -81,7 +80,8 @@ def open_tensorrt(
         else:
             if tier:
                 opening.notes.append(f"memory is short: {TIERS[tier].given_up}")
-            return Opened(backend, tier, "; ".join(opening.notes))
+            backend.note = "; ".join(note for note in (*opening.notes, backend.note) if note)
+            return Opened(backend, tier)
     raise OutOfDeviceMemory(f"the card's memory is too short ({short or 'nothing is left to give up'})")
 
 

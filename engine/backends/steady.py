@@ -21,8 +21,8 @@ Step = tuple[npt.NDArray[np.int64], int, npt.NDArray[np.float32]]
 class SteadyBackend:
     """Steps `first` until it fails; from then on, what `spare` gives for the failure, from the same state.
 
-    The step that failed is done again there, so play goes on from its last frame. `spare` raises BackendFailed where
-    nothing is left.
+    The step that failed is done again there, so play goes on from its last frame. What `spare` gives is warm, its state
+    zero; it raises BackendFailed where nothing is left.
     """
 
     def __init__(self, first: Backend, spare: Callable[[BackendFailed], Backend]) -> None:
@@ -88,7 +88,6 @@ class SteadyBackend:
         with contextlib.suppress(BackendFailed):  # first, for the next one may want its memory
             failed.close()
         self._now = self._spare(error)
-        self._now.warm_up()
         if state:
             self._now.set_state(state)
         for step in again:

@@ -7,12 +7,13 @@ down in another.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.backends.base import BackendInfo, StepOutput
+from engine.backends.base import BackendFailed, BackendInfo, OutOfDeviceMemory, StepOutput
 from engine.backends.device import Device
 from engine.backends.graph_tensors import step_tensors
 from engine.backends.layout import lay_out
@@ -112,7 +113,7 @@ class TensorRtBackend:
             self._enqueue(number % 2)
             self._device.synchronize()
         if self._wants_graphs and not self._graphs:
-            self._graphs = [self._record(0), self._record(1)]
+            self._record_graphs()
             tokens, noise = np.zeros(self._manifest.tokens, np.int64), np.zeros(self._manifest.tokens, np.float32)
             for _ in range(WARM_UP_STEPS):
                 self.step(tokens, 0, noise)
@@ -125,8 +126,14 @@ class TensorRtBackend:
         self._graphs = []
         self._encoder.close()
 
-    def _record(self, source: int) -> Any:
-        return self._device.capture(lambda: self._enqueue(source))
+    def _record_graphs(self) -> None:
+        """One graph for each state set. Where the library can't be recorded, steps are queued one by one."""
+        try:
+            self._graphs = [self._device.capture(partial(self._enqueue, source)) for source in (0, 1)]
+        except OutOfDeviceMemory:
+            raise
+        except BackendFailed as error:
+            self.note = f"no CUDA graph ({error})"
 
     def _enqueue(self, source: int) -> None:
         """Queue a step that reads state set `source` and writes the other one."""

@@ -20,7 +20,7 @@ SHORT = OutOfDeviceMemory("CUDA: Malloc: out of memory")
 def test_the_engine_is_built_once(checkpoint: Checkpoint, scripted_parts: Any, cache: EngineCache) -> None:
     seen, stages = scripted_parts(), []
     first = open_tensorrt(checkpoint, progress=lambda stage, share: stages.append((stage, share)), parts=seen.parts)
-    assert (first.tier, first.note) == (0, "")
+    assert (first.tier, first.backend.note) == (0, "")
     assert [stage for stage, _ in stages] == [
         "loading the engine",
         "building the engine",
@@ -43,7 +43,7 @@ def test_a_damaged_file_is_built_anew_without_a_word(
     open_tensorrt(checkpoint, parts=seen.parts)
     for path in cache.folder.iterdir():
         path.write_bytes(path.read_bytes()[:-5])
-    assert open_tensorrt(checkpoint, parts=seen.parts).note == ""
+    assert open_tensorrt(checkpoint, parts=seen.parts).backend.note == ""
     assert len(seen.loaded) == 2 and seen.loaded[1][1] is None
 
 
@@ -53,7 +53,7 @@ def test_a_whole_engine_that_does_not_load_is_built_anew_once(
     open_tensorrt(checkpoint, parts=scripted_parts().parts)
     refusal = BackendFailed("TensorRT 1 loads no such engine: made by another version")
     opened = open_tensorrt(checkpoint, parts=scripted_parts(refuses=[refusal]).parts)
-    assert "built anew" in opened.note and "another version" in opened.note
+    assert "built anew" in opened.backend.note and "another version" in opened.backend.note
     seen = scripted_parts(refuses=[refusal, refusal])
     with pytest.raises(BackendFailed, match="another version"):
         open_tensorrt(checkpoint, parts=seen.parts)
@@ -64,14 +64,14 @@ def test_a_whole_engine_that_does_not_load_is_built_anew_once(
 def test_short_memory_steps_down(checkpoint: Checkpoint, scripted_parts: Any, make_device: Any, call: str) -> None:
     seen = scripted_parts(make_device({call: (1, SHORT)}))
     opened = open_tensorrt(checkpoint, parts=seen.parts)
-    assert opened.tier == 1 and "memory is short: a smaller workspace" in opened.note
+    assert opened.tier == 1 and "memory is short: a smaller workspace" in opened.backend.note
     assert [device.closed for device in seen.devices] == [True, False]
 
 
 def test_the_last_step_down_is_without_graphs(checkpoint: Checkpoint, scripted_parts: Any, make_device: Any) -> None:
     seen = scripted_parts(*(make_device({"capture": (1, SHORT)}) for _ in TIERS))
     opened = open_tensorrt(checkpoint, parts=seen.parts)
-    assert opened.tier == 2 and "no CUDA graph" in opened.note and not seen.devices[2].calls["capture"]
+    assert opened.tier == 2 and "no CUDA graph" in opened.backend.note and not seen.devices[2].calls["capture"]
 
 
 def test_no_memory_at_all(checkpoint: Checkpoint, scripted_parts: Any, make_device: Any) -> None:

@@ -132,3 +132,13 @@ def test_the_host_adds_little_to_a_step(checkpoint: Checkpoint, device: Any) -> 
         session.step(Action.RIGHT)
         times.append(time.perf_counter() - began)
     assert sorted(times)[150] < 0.0005
+
+
+def test_a_library_that_cannot_be_recorded_still_plays(
+    checkpoint: Checkpoint, make_device: Any, make_program: Any
+) -> None:
+    device = make_device({"capture": (1, BackendFailed("CUDA: StreamEndCapture: not permitted"))})
+    backend = TensorRtBackend(checkpoint, device, make_program(device, checkpoint), "TensorRT 1", True)
+    backend.warm_up()
+    assert backend.info.note == "no CUDA graph (CUDA: StreamEndCapture: not permitted)"
+    assert (backend.step(ZEROS, 1, QUIET).tokens == 1).all() and backend.get_state()["counter"] == 1
