@@ -10,7 +10,8 @@ from models.manifest import BadInput, Manifest
 
 GIB = 1 << 30
 RUNTIME_BYTES = 400 << 20  # assumed: what a CUDA context and the library keep for themselves on a consumer card
-ENGINE_SHARE = 1.8  # an engine's bytes over those of its half-precision weights, as built for sm_86
+ENGINE_SHARE = 1.2  # an engine's bytes over those of its weights in half precision, and what comes on top: tables and
+ENGINE_BYTES = 16 << 20  # the products that stay float32
 SCRATCH_BYTES = 64 << 20
 _UNITS = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": GIB, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 
@@ -18,7 +19,7 @@ _UNITS = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": GIB, "kb": 10**3
 def estimate_need(manifest: Manifest) -> int:
     """Bytes on a card: runtime, engine, scratch and both sets of the state. An estimate, on the safe side."""
     state = sum(spec.size * np.dtype(spec.dtype).itemsize for spec in manifest.state)
-    return RUNTIME_BYTES + int(2 * manifest.cost.parameters * ENGINE_SHARE) + SCRATCH_BYTES + 2 * state
+    return RUNTIME_BYTES + int(2 * manifest.cost.parameters * ENGINE_SHARE) + ENGINE_BYTES + SCRATCH_BYTES + 2 * state
 
 
 def parse_size(text: str, field: str) -> int:
