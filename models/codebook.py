@@ -32,8 +32,9 @@ class Codebook(nn.Module):
         return (places @ self.codes.T - 0.5 * self.codes.square().sum(1)).argmax(-1)
 
     @torch.no_grad()
-    def fill(self, patches: Tensor, counts: Tensor) -> None:
-        """Choose the codes. patches float [N,F], all different, with how often each was met, int [N].
+    def fill(self, patches: Tensor, counts: Tensor) -> Tensor:
+        """Choose the codes. patches float [N,F], all different, with how often each was met, int [N]. Returns which
+        patch became which code: int64, of K or, where there are fewer patches, of N.
 
         Greedily, each next code is the patch for which count times squared distance to the codes chosen so far is the
         largest: frequent patches get a code of their own, rare ones only if none of the others comes close.
@@ -42,11 +43,14 @@ class Codebook(nn.Module):
         weights = counts.to(places.dtype)
         distance = torch.full_like(weights, torch.inf)
         at = int(weights.argmax())
+        chosen: list[int] = []
         for row in range(self.size):
             self.codes[row] = places[at]
+            chosen.append(at)
             distance = torch.minimum(distance, (places - places[at]).square().sum(1))
             at = int((weights * distance).argmax())
             if distance[at] <= 0:
                 # Every patch has its code: the rest of the book stays where nothing will ever be nearest.
                 self.codes[row + 1 :] = 1e4
-                return
+                break
+        return torch.tensor(chosen)

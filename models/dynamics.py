@@ -4,6 +4,8 @@ A convolutional trunk on a folded token grid, with causal temporal convolutions 
 ring of fixed shape for each of them, so a step costs the same for ever and exports to plain operators. One forward
 pass over a clip (training) and repeated single steps (play) compute the same thing.
 
+What the trunk decides becomes the next picture in the compositor, and that picture is named by the nearest codes.
+
 One-pass prediction of the next frame from true tokens: "block teacher forcing", Dedieu et al., "Improving Transformer
 World Models for Data-Efficient RL", 2025. FiLM: Perez et al. 2018.
 """
@@ -16,24 +18,34 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.compositor import Composition, Compositor, Shift
 from models.layers import ChannelNorm, ResidualBlock
 
 
 @dataclass(frozen=True)
 class DynamicsConfig:
     """`fold`: a trunk position stands for fold×fold tokens. `taps`: frames that a temporal convolution sees, itself
-    included. `temporal_every`: which blocks have one."""
+    included. `temporal_every`: which blocks have one. `shifts` and `carried`: how pixels may move from frame to
+    frame, in rows and columns (see the compositor). `match`: dimensions in which pictures are compared with codes;
+    `learnt`: more of them, without that meaning."""
 
     codebook: int
     actions: int
     grid: tuple[int, int] = (16, 16)
+    patch: int = 8
+    classes: int = 16
+    shifts: tuple[Shift, ...] = ((0, 0),)
+    carried: tuple[Shift, ...] = ()
+    match: int = 48
+    learnt: int = 16
     fold: int = 2
     token_channels: int = 64
     trunk_channels: int = 160
     blocks: int = 8
     taps: int = 3
     temporal_every: int = 2
-    fine_blocks: int = 2
+    fine_blocks: int = 1
+    hidden: int = 96
 
     def __post_init__(self) -> None:
         if any(size % self.fold for size in self.grid):
@@ -73,17 +85,30 @@ class TrunkBlock(nn.Module):
 
 
 class DynamicsModel(nn.Module):
-    """Shapes: B batch, T time, P = h·w tokens, K codebook. State: one ring a temporal block, zeros before the first
-    frame."""
+    """Shapes: B batch, T time, P = h·w tokens, K codebook, S pixels of a patch, N = B·T·P patches, M shifts, C classes.
+
+    State: the tokens of the frame before the newest, int64, then one float ring a temporal block; zeros before the
+    first frame. `book` holds the pixel classes of each code's patch, uint8 [K,S]: see `show`.
+    """
+
+    book: Tensor
+    projection: Tensor
 
     def __init__(self, config: DynamicsConfig) -> None:
         super().__init__()
         self.config = config
+        self.settled: tuple[Tensor, Tensor] | None = None
         fine, trunk = config.token_channels, config.trunk_channels
-        self.embedding = nn.Embedding(config.codebook, fine)
+        numbers = config.patch**2 * config.classes
+        self.register_buffer("book", torch.zeros(config.codebook, config.patch**2, dtype=torch.uint8))
+        self.register_buffer("projection", torch.randn(numbers, config.match) / config.match**0.5)
+        self.lift = nn.Sequential(
+            nn.Linear(config.match, 2 * fine), nn.GELU(approximate="tanh"), nn.Linear(2 * fine, fine)
+        )
+        self.own = nn.Parameter(torch.zeros(config.codebook, fine))
         self.position = nn.Parameter(torch.zeros(1, fine, *config.grid))
+        self.motion = nn.Linear(2 * len(config.shifts) + len(config.carried), fine)
         self.action_embedding = nn.Embedding(config.actions, 64)
-        self.stem = ResidualBlock(fine)
         cells = config.fold**2
         self.down = nn.Sequential(nn.PixelUnshuffle(config.fold), nn.Conv2d(cells * fine, trunk, 1))
         self.trunk = nn.ModuleList(
@@ -91,42 +116,96 @@ class DynamicsModel(nn.Module):
             for index in range(config.blocks)
         )
         self.up = nn.Sequential(ChannelNorm(trunk), nn.Conv2d(trunk, cells * fine, 1), nn.PixelShuffle(config.fold))
-        self.fine = nn.Sequential(*(ResidualBlock(fine) for _ in range(config.fine_blocks)))
-        self.head = nn.Sequential(ChannelNorm(fine), nn.Conv2d(fine, config.codebook + 1, 1))
+        self.fine = nn.Sequential(*(ResidualBlock(fine) for _ in range(config.fine_blocks)), ChannelNorm(fine))
+        self.compositor = Compositor(
+            fine, config.hidden, config.grid, config.patch, config.classes, config.shifts, config.carried
+        )
+        # What the picture can't say: which of several continuations, and how surely.
+        self.opinion = nn.Linear(fine, config.match + config.learnt + 1)
+        self.codes = nn.Parameter(torch.randn(config.codebook, config.learnt) * 0.02)
+        nn.init.zeros_(self.opinion.weight)
+        nn.init.zeros_(self.opinion.bias)
+
+    def show(self, book: Tensor) -> None:
+        """Tell the model what the codes look like: pixel classes uint8 [K,S]."""
+        self.book.copy_(book)
+
+    def places(self) -> Tensor:
+        """The codes' patches in the space where pictures are compared: float [K,match]."""
+        return F.one_hot(self.book.long(), self.config.classes).float().flatten(1) @ self.projection
+
+    def entrance(self) -> Tensor:
+        """What each token becomes at the entrance: float [K,E]."""
+        if self.settled is not None:
+            return self.settled[0]
+        entries: Tensor = self.lift(self.places()) + self.own
+        return entries
+
+    def exit(self) -> Tensor:
+        """What a patch is compared with to be named: float [K,match+learnt+1]."""
+        if self.settled is not None:
+            return self.settled[1]
+        places = self.places()
+        return torch.cat([places, self.codes, -0.5 * places.square().sum(1, keepdim=True)], 1)
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Compute once what depends on the weights alone: for play, when nothing is learnt any more."""
+        self.settled = None
+        self.settled = (self.entrance(), self.exit())
 
     def state_shapes(self, batch: int) -> list[tuple[int, ...]]:
-        """Shape of each ring."""
+        """Shape of each tensor of the state."""
         config = self.config
         height, width = (size // config.fold for size in config.grid)
         size = (batch, config.taps - 1, config.trunk_channels, height, width)
-        return [size for block in self.trunk if isinstance(block, TrunkBlock) and block.temporal is not None]
+        rings = [size for block in self.trunk if isinstance(block, TrunkBlock) and block.temporal is not None]
+        return [(batch, 1, config.grid[0] * config.grid[1]), *rings]
 
     def initial_state(self, batch: int, device: torch.device | None = None) -> list[Tensor]:
         """The state before the first frame: zeros."""
-        return [torch.zeros(shape, device=device) for shape in self.state_shapes(batch)]
+        before, *rings = self.state_shapes(batch)
+        state = [torch.zeros(before, dtype=torch.int64, device=device)]
+        return state + [torch.zeros(shape, device=device) for shape in rings]
 
     def forward(self, tokens: Tensor, actions: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """tokens int64 [B,T,P] and the actions int64 [B,T] taken at them → logits float [B,T,P,K] of the frames
         after, state."""
+        features, rolled = self.features(tokens, actions, state)
+        logits = self.logits(features, self.compose(features, tokens))
+        return logits.unflatten(0, tokens.shape), rolled
+
+    def features(self, tokens: Tensor, actions: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """tokens and actions as in `forward` → what is known of each patch of the frames after, float [N,E]; state."""
         batch = tokens.shape[0]
-        flat = tokens.flatten(0, 1)
-        x = self.embedding(flat).transpose(1, 2).unflatten(2, self.config.grid)
-        fine = self.stem(x + self.position)
+        before = torch.cat([state[0], tokens[:, :-1]], 1)
+        rolled = [tokens[:, -1:]]
+        movement = self.compositor.movement(self.book[before.flatten(0, 1)], self.book[tokens.flatten(0, 1)])
+        x = F.embedding(tokens.flatten(0, 1), self.entrance()) + self.motion(movement)
+        fine = x.transpose(1, 2).unflatten(2, self.config.grid) + self.position
         action = self.action_embedding(actions.flatten())
         h = self.down(fine)
-        rings = iter(state)
-        rolled: list[Tensor] = []
+        rings = iter(state[1:])
         for block in self.trunk:
             assert isinstance(block, TrunkBlock)
             h, ring = block(h, action, next(rings) if block.temporal is not None else None, batch)
             if ring is not None:
                 rolled.append(ring)
-        out = self.head(self.fine(fine + self.up(h))).flatten(2).transpose(1, 2)
-        # The extra channel is a gate that raises the token which is there now: most of a frame stays as it was.
-        logits, keep = out[..., :-1], out[..., -1:]
-        here = torch.arange(self.config.codebook, device=tokens.device) == flat.unsqueeze(-1)
-        logits = logits + here * keep
-        return logits.unflatten(0, (batch, -1)), rolled
+        return self.fine(fine + self.up(h)).flatten(2).transpose(1, 2).flatten(0, 1), rolled
+
+    def compose(self, features: Tensor, tokens: Tensor) -> Composition:
+        """The pixels of the frames after, from what is known of their patches and the tokens before."""
+        composition: Composition = self.compositor(features, self.book[tokens.flatten(0, 1)])
+        return composition
+
+    def logits(self, features: Tensor, composition: Composition) -> Tensor:
+        """Of the codes, for some patches: float [N,E] → [N,K]. The nearer a code's patch to the composed one, the
+        likelier; beside that the model has an opinion of its own."""
+        config = self.config
+        opinion, learnt, doubt = self.opinion(features).split([config.match, config.learnt, 1], -1)
+        sharpness = 2 * (-doubt).exp()
+        place = composition.mixture().flatten(1) @ self.projection
+        return torch.cat([sharpness * place + opinion, learnt, sharpness], 1) @ self.exit().T
 
 
 CANDIDATES = 16  # codes that a draw chooses among: the likeliest

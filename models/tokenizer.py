@@ -1,8 +1,8 @@
 """The tokenizer: one frame to P tokens and back, each frame on its own. Needs torch. Refuses time and actions.
 
 A token names one patch of the picture and nothing beside it, so what stands still keeps its tokens whatever moves
-around it. The decoder is the larger half and sees the neighbours: where the codebook had to merge patches that look
-alike, their surroundings tell them apart.
+around it. The decoder begins with the patch that a code was made of, and sees the neighbours: where the codebook had
+to merge patches that look alike, their surroundings tell them apart.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class TokenizerConfig:
     patch: int = 8
     codebook: int = 1024
     dimensions: int = 96
-    decoder_channels: int = 64
-    decoder_blocks: int = 2
+    decoder_channels: int = 32
+    decoder_blocks: int = 1
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -46,14 +46,18 @@ class TokenizerConfig:
 class Tokenizer(nn.Module):
     """Shapes: B batch, H, W pixels, P = h·w tokens, S = patch² pixels of a patch, K codebook, C pixel channels.
 
-    Frames are uint8: [B,H,W] palette indices or [B,H,W,3] rgb.
+    Frames are uint8: [B,H,W] palette indices or [B,H,W,3] rgb. `book` holds the patch of each code.
     """
+
+    book: Tensor
 
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
         self.config = config
         narrow, numbers = config.decoder_channels, config.patch**2 * config.channels
         self.codebook = Codebook(numbers, config.dimensions, config.codebook)
+        pixel = () if config.pixels == "palette" else (3,)
+        self.register_buffer("book", torch.zeros(config.codebook, config.patch**2, *pixel, dtype=torch.uint8))
         self.lift = nn.Sequential(
             nn.Linear(config.dimensions, 4 * narrow), nn.GELU(approximate="tanh"), nn.Linear(4 * narrow, narrow)
         )
@@ -65,8 +69,12 @@ class Tokenizer(nn.Module):
         self.head = nn.Sequential(
             nn.Linear(narrow, 2 * narrow),
             nn.GELU(approximate="tanh"),
-            nn.Linear(2 * narrow, numbers),
+            last := nn.Linear(2 * narrow, numbers),
         )
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        # How much the decoder would have to say against a code's own patch: 5 nats a pixel of a palette world.
+        self.trust = nn.Parameter(torch.tensor(5.0 if config.pixels == "palette" else 1.0))
 
     @property
     def tokens(self) -> int:
@@ -106,13 +114,12 @@ class Tokenizer(nn.Module):
         table: Tensor = self.lift(self.codebook.codes) + self.own
         return table
 
-    def paint(self, lifted: Tensor) -> Tensor:
-        """Rows of `lifted` for each token, float [B,P,L] → logits [B,P,S,C] of a palette world, else values in
-        [-1,1]."""
-        planes = lifted.transpose(1, 2).unflatten(2, self.config.grid) + self.position
+    def paint(self, tokens: Tensor, lifted: Tensor) -> Tensor:
+        """tokens int64 [B,P] and `lifted` → logits float [B,P,S,C] of a palette world, else values in [-1,1]."""
+        planes = F.embedding(tokens, lifted).transpose(1, 2).unflatten(2, self.config.grid) + self.position
         features = self.decoder(planes).flatten(2).transpose(1, 2)
-        out: Tensor = self.head(features).unflatten(2, (-1, self.config.channels))
-        return out
+        correction: Tensor = self.head(features).unflatten(2, (-1, self.config.channels))
+        return correction + self.trust * self.channels(self.book[tokens])
 
     def to_patches(self, out: Tensor) -> Tensor:
         """What `paint` gave → patches uint8."""
@@ -122,7 +129,7 @@ class Tokenizer(nn.Module):
 
     def decode(self, tokens: Tensor) -> Tensor:
         """Tokens int64 [B,P] → frames uint8."""
-        return self.frames(self.to_patches(self.paint(F.embedding(tokens, self.lifted()))))
+        return self.frames(self.to_patches(self.paint(tokens, self.lifted())))
 
     def loss(self, frames: Tensor, before: Tensor, weight: float) -> tuple[Tensor, Tensor]:
         """Frames uint8 and the frames a tick before them → (loss: cross-entropy in nats a pixel, or squared plus
@@ -133,7 +140,7 @@ class Tokenizer(nn.Module):
         weights = torch.where(changed, weight, 1.0)
         with torch.no_grad():
             tokens = self.codebook(self.channels(patches).flatten(2))
-        out = self.paint(F.embedding(tokens, self.lifted()))
+        out = self.paint(tokens, self.lifted())
         exact = (self.to_patches(out.detach()) == patches).float().mean()
         if self.config.pixels == "palette":
             losses = F.cross_entropy(out.flatten(0, 2), patches.flatten().long(), reduction="none").view(

@@ -38,7 +38,9 @@ def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     preset = load_preset("tiny", "puzzle")
     tokenizer = Tokenizer(tokenizer_config(preset, PICTURE))
+    tokenizer.book.random_(0, 16)
     dynamics = DynamicsModel(dynamics_config(preset, tokenizer, len(PuzzleWorld.actions)))
+    dynamics.show(tokenizer.book)
     provenance = Provenance(
         preset="tiny",
         device="cpu",

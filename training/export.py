@@ -55,7 +55,7 @@ class DecoderGraph(nn.Module):
         self.lifted = nn.Parameter(lifted, requires_grad=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        painted = self.tokenizer.paint(nn.functional.embedding(tokens, self.lifted))
+        painted = self.tokenizer.paint(tokens, self.lifted)
         return self.tokenizer.frames(self.tokenizer.to_patches(painted))
 
 
@@ -70,6 +70,7 @@ class StepGraph(nn.Module):
         super().__init__()
         self.decoder = DecoderGraph(tokenizer)
         self.dynamics = dynamics
+        dynamics.settle()
         self.sampling = sampling
 
     def forward(self, tokens: Tensor, action: Tensor, noise: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
@@ -102,9 +103,10 @@ def export_graphs(tokenizer: Tokenizer, dynamics: DynamicsModel, sampling: Sampl
     example = tokenizer.encode(picture)
     _export(step.decoder, (example,), ["tokens"], ["picture"], folder / DECODER)
     rings = dynamics.initial_state(1)
-    names = [f"ring_{index}" for index in range(len(rings))]
+    names = ["before", *(f"ring_{index}" for index in range(len(rings) - 1))]
     state = [
-        StateSpec(name=name, shape=tuple(ring.shape), dtype="float32") for name, ring in zip(names, rings, strict=True)
+        StateSpec(name=name, shape=tuple(ring.shape), dtype="int64" if name == "before" else "float32")
+        for name, ring in zip(names, rings, strict=True)
     ]
     arguments = (example, torch.zeros(1, dtype=torch.int64), torch.zeros(1, tokenizer.tokens), *rings)
     inputs = ["tokens", "action", "noise", *names]

@@ -60,8 +60,8 @@ class TokenizerPreset(_Strict):
     codebook: Annotated[int, Field(ge=2)] = 1024
     codebook_pictures: Count = 8192
     dimensions: Count = 96
-    decoder_channels: Count = 64
-    decoder_blocks: Count = 2
+    decoder_channels: Count = 32
+    decoder_blocks: Count = 1
     changed_weight: Annotated[float, Field(ge=1)] = 10.0
     stage: StagePreset
 
@@ -69,9 +69,10 @@ class TokenizerPreset(_Strict):
 class DynamicsPreset(_Strict):
     """The dynamics model's shape and its stage.
 
-    `corruption` is the largest share of context tokens that are replaced at random; after `own_after` of the budget,
-    context frames are also replaced by the model's own predictions. `changed_weight` is how much more a changed token
-    counts at the start.
+    `shifts` are how far each pixel may move, `carried_rows` × `carried_columns` how far a patch may carry its pixels
+    (see the compositor). `corruption` is the largest share of context tokens that are replaced at random; after
+    `own_after` of the budget, contexts are also the model's own rollouts. `changed_weight` is how much more a changed
+    token counts at the start.
     """
 
     fold: Literal[1, 2, 4] = 2
@@ -80,8 +81,12 @@ class DynamicsPreset(_Strict):
     blocks: Count = 8
     taps: Count = 3
     temporal_every: Count = 2
-    fine_blocks: Annotated[int, Field(ge=0)] = 2
-    corruption: Share = 0.15
+    fine_blocks: Annotated[int, Field(ge=0)] = 1
+    hidden: Count = 96
+    shifts: tuple[tuple[int, int], ...] = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
+    carried_rows: tuple[int, ...] = ()
+    carried_columns: tuple[int, ...] = ()
+    corruption: Share = 0.08
     own_after: Share = 0.5
     changed_weight: Annotated[float, Field(ge=1)] = 5.0
     stage: StagePreset

@@ -22,7 +22,7 @@ CANDIDATES = 40_000  # most frequent patches that may become codes
 class Reconstruction(Objective):
     """Cross-entropy of each pixel's palette class (or squared error of its colours)."""
 
-    outer = ("position", "own", "head.2")
+    outer = ("position", "own", "head.2", "trust")
 
     def __init__(self, model: Tokenizer, changed_weight: float, device: torch.device) -> None:
         super().__init__()
@@ -86,7 +86,8 @@ def fill_codebook(model: Tokenizer, batches: Iterator[Batch], pictures: int) -> 
     shape = (1, len(kinds), -1) if model.config.pixels == "palette" else (1, len(kinds), model.config.patch**2, 3)
     numbers = model.channels(torch.from_numpy(kinds).view(shape)).flatten(2)[0]
     device = model.codebook.codes.device
-    model.codebook.fill(numbers.to(device), times.to(device))
+    chosen = model.codebook.fill(numbers.to(device), times.to(device))
+    model.book[: len(chosen)] = torch.from_numpy(kinds)[chosen].view(len(chosen), *model.book.shape[1:]).to(device)
 
 
 def load_tokenizer(preset: Preset, shape: tuple[int, ...], folder: Path) -> Tokenizer:

@@ -3,12 +3,24 @@ import torch
 
 from models.dynamics import DynamicsConfig, DynamicsModel, sample_tokens
 
-CONFIG = DynamicsConfig(50, 4, grid=(8, 8), token_channels=16, trunk_channels=24, blocks=4, fine_blocks=1)
+SHIFTS = ((0, 0), (0, 2), (-3, 0))
+CARRIED = ((2, 0), (0, 2))
 
 
-def _model(config: DynamicsConfig = CONFIG) -> DynamicsModel:
+def _config(fold: int = 2) -> DynamicsConfig:
+    return DynamicsConfig(
+        50, 4, (8, 8), 4, 5, SHIFTS, CARRIED, 24, 8, fold, token_channels=16, trunk_channels=24, blocks=4, hidden=16
+    )
+
+
+def _book() -> torch.Tensor:
+    return torch.randint(0, 5, (50, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+def _model(fold: int = 2) -> DynamicsModel:
     torch.manual_seed(0)
-    model = DynamicsModel(config)
+    model = DynamicsModel(_config(fold))
+    model.show(_book())
     for parameter in model.parameters():  # also those that begin at zero
         torch.nn.init.normal_(parameter, std=0.1)
     return model.eval()
@@ -16,7 +28,7 @@ def _model(config: DynamicsConfig = CONFIG) -> DynamicsModel:
 
 @pytest.mark.parametrize("fold", [1, 2])
 def test_a_clip_at_once_equals_single_steps(fold: int) -> None:
-    model = _model(DynamicsConfig(50, 4, (8, 8), fold, 16, 24, 4, 3, 2, 1))
+    model = _model(fold)
     tokens, actions = torch.randint(0, 50, (2, 7, 64)), torch.randint(0, 4, (2, 7))
     with torch.no_grad():
         whole, end = model(tokens, actions, model.initial_state(2))
@@ -48,6 +60,34 @@ def test_the_action_matters_and_is_remembered() -> None:
         one, other = (model(tokens, torch.tensor([[first, 0, 0]]), model.initial_state(1))[0] for first in (0, 1))
     assert not torch.allclose(one[:, 0], other[:, 0])
     assert not torch.allclose(one[:, 2], other[:, 2])
+
+
+def test_before_it_has_learnt_anything_what_was_there_stays() -> None:
+    model = DynamicsModel(_config())
+    model.show(_book())
+    tokens = torch.randint(0, 50, (1, 2, 64))
+    with torch.no_grad():
+        logits, _ = model(tokens, torch.zeros(1, 2, dtype=torch.int64), model.initial_state(1))
+    assert (logits.argmax(-1) == tokens).float().mean() > 0.95
+
+
+def test_a_picture_that_moved_is_explained_by_its_shift_alone() -> None:
+    model = DynamicsModel(_config())
+    # A band that each patch row shows, and the same band two pixels to the left: codes 0 to 7, and 8 to 15.
+    band = torch.randint(1, 5, (4, 34), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
+    book = torch.zeros(50, 16, dtype=torch.uint8)
+    for column in range(8):
+        book[column] = band[:, 4 * column : 4 * column + 4].flatten()
+        book[8 + column] = band[:, 4 * column + 2 : 4 * column + 6].flatten()
+    model.show(book)
+    here = torch.arange(8).repeat(8).view(1, 1, 64)
+    movement = model.compositor.movement(model.book[here[0]], model.book[here[0] + 8])
+    same, exact, carried = movement.split([3, 3, 2], -1)
+    inside = exact[0].view(8, 8, 3)[:, :7]  # what enters at the edge can't have come from anywhere
+    assert inside[..., 1].eq(1).all()
+    assert inside[..., [0, 2]].eq(0).all()
+    assert (same >= exact).all()
+    assert carried[0].view(8, 8, 2)[:, :7, 1].eq(1).all()
 
 
 def test_a_grid_that_cannot_be_folded_is_refused() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -31,12 +32,13 @@ def test_patches_and_frames_are_inverse(pixels: Literal["palette", "rgb"]) -> No
 @pytest.mark.parametrize("pixels", ["palette", "rgb"])
 def test_it_learns_a_few_pictures(pixels: Literal["palette", "rgb"]) -> None:
     torch.manual_seed(0)
-    tokenizer = Tokenizer(TokenizerConfig(pixels=pixels, **SMALL))
+    tokenizer = Tokenizer(replace(TokenizerConfig(pixels=pixels, **SMALL), codebook=2))
     # Four flat pictures with a block each: what a tokenizer must be able to tell apart within seconds.
     frames = torch.zeros_like(_frames(pixels))
     for index in range(4):
         frames[index] = index * 3
         frames[index, 8:24, 8 * index : 8 * index + 16] = 12
+    # Too few codes for all of them, so that there is something to learn.
     fill_codebook(tokenizer, iter([Batch(frames.unsqueeze(1).numpy(), NO_ACTIONS, NO_EVENTS)]), 4)
     optimizer = torch.optim.Adam(tokenizer.parameters(), 3e-3)
     first, _ = tokenizer.loss(frames, frames.roll(1, 0), 4.0)
@@ -45,7 +47,7 @@ def test_it_learns_a_few_pictures(pixels: Literal["palette", "rgb"]) -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert float(loss.detach()) < 0.25 * float(first.detach())
+    assert float(loss.detach()) < 0.6 * float(first.detach())
     tokens = tokenizer.encode(frames)
     assert tokens.shape == (4, tokenizer.tokens)
     assert int(tokens.max()) < tokenizer.config.codebook
