@@ -131,7 +131,7 @@ class Compositor(nn.Module):
         if self.carried:
             sparse = self.frames(now)[:, ::COARSE, ::COARSE]
             places = self.places(self.carried)[:, ::COARSE, ::COARSE]
-            equal = self.frames(before).flatten(1)[:, places] == sparse.unsqueeze(1)
+            equal = _take(self.frames(before), places) == sparse.unsqueeze(1)
             # To a high power, so that a shift that explains all stands out from one that explains most.
             share = F.avg_pool2d(equal.float(), self.patch // COARSE).pow(SHARPER)
             seen.append(share.flatten(2).transpose(1, 2))
@@ -152,7 +152,7 @@ class Compositor(nn.Module):
 
     def look(self, classes: Tensor, shifts: tuple[Shift, ...]) -> Tensor:
         """classes uint8 [B,P,S] → uint8 [B,P,len(shifts),S]."""
-        return self.frames(classes).flatten(1)[:, self.cut(self.places(shifts)).transpose(0, 1)]
+        return _take(self.frames(classes), self.cut(self.places(shifts)).transpose(0, 1))
 
     def places(self, shifts: tuple[Shift, ...]) -> Tensor:
         """Where in H·W each pixel would come from: int64 [len(shifts),H,W]."""
@@ -174,3 +174,9 @@ class Compositor(nn.Module):
         tiles = patches.unflatten(2, (self.patch, self.patch)).unflatten(1, self.grid)
         frames: Tensor = tiles.transpose(2, 3).flatten(3).flatten(1, 2)
         return frames
+
+
+def _take(frames: Tensor, places: Tensor) -> Tensor:
+    """Pixels of [B,H,W] by their numbers in H·W, int64 of any shape → [B, that shape]. A plain Gather when exported."""
+    taken: Tensor = frames.flatten(1).index_select(1, places.flatten()).unflatten(1, places.shape)
+    return taken

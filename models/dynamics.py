@@ -209,6 +209,7 @@ class DynamicsModel(nn.Module):
 
 
 CANDIDATES = 16  # codes that a draw chooses among: the likeliest
+GROUP = 64  # codes of which the best is looked up first
 
 
 def sample_tokens(logits: Tensor, noise: Tensor, min_p: float) -> tuple[Tensor, Tensor]:
@@ -218,7 +219,7 @@ def sample_tokens(logits: Tensor, noise: Tensor, min_p: float) -> tuple[Tensor, 
     (min-p: Nguyen et al. 2024), so what is certain can't flicker. Returns tokens int64 [...] and the entropy of the
     candidates, float [...] in nats.
     """
-    values, codes = logits.topk(min(CANDIDATES, logits.shape[-1]), -1)
+    values, codes = likeliest(logits, min(CANDIDATES, logits.shape[-1]))
     probabilities = values.softmax(-1)
     entropy = -(probabilities * (probabilities + 1e-9).log()).sum(-1)
     kept = torch.where(probabilities >= min_p * probabilities[..., :1], probabilities, 0.0)
@@ -226,3 +227,17 @@ def sample_tokens(logits: Tensor, noise: Tensor, min_p: float) -> tuple[Tensor, 
     place = (cumulative <= noise.unsqueeze(-1) * cumulative[..., -1:]).sum(-1, keepdim=True)
     place = place.clamp(max=codes.shape[-1] - 1)
     return codes.gather(-1, place).squeeze(-1), entropy
+
+
+def likeliest(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` highest of K, as `torch.topk`: values and int64 codes, [...,count]. Of a large codebook, looks for
+    the best groups first, among which they all are: several times faster where this runs."""
+    codes = logits.shape[-1]
+    if codes % GROUP or codes < 2 * count * GROUP:
+        best = logits.topk(count, -1)
+        return best.values, best.indices
+    groups = logits.unflatten(-1, (-1, GROUP))
+    chosen = groups.amax(-1).topk(count, -1).indices
+    among = groups.gather(-2, chosen.unsqueeze(-1).expand(*chosen.shape, GROUP)).flatten(-2)
+    values, places = among.topk(count, -1)
+    return values, chosen.gather(-1, places // GROUP) * GROUP + places % GROUP

@@ -74,10 +74,12 @@ class StepGraph(nn.Module):
         self.sampling = sampling
 
     def forward(self, tokens: Tensor, action: Tensor, noise: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        logits, rolled = self.dynamics(tokens.unsqueeze(1), action.unsqueeze(1), list(state))
+        clip = tokens.unsqueeze(1)
+        features, rolled = self.dynamics.features(clip, action.unsqueeze(1), list(state))
+        logits = self.dynamics.logits(features, self.dynamics.compose(features, clip)).unsqueeze(0)
         if self.sampling.shared_noise:
             noise = noise[:, :1].expand_as(noise)
-        drawn, entropy = sample_tokens(logits[:, 0], noise, self.sampling.min_p)
+        drawn, entropy = sample_tokens(logits, noise, self.sampling.min_p)
         return drawn, self.decoder(drawn), entropy.mean(-1), *rolled
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from models.dynamics import DynamicsConfig, DynamicsModel, sample_tokens
+from models.dynamics import DynamicsConfig, DynamicsModel, likeliest, sample_tokens
 
 SHIFTS = ((0, 0), (0, 2), (-3, 0))
 CARRIED = ((2, 0), (0, 2))
@@ -108,3 +108,11 @@ def test_unlikely_codes_are_never_drawn() -> None:
     logits = torch.tensor([0.9, 0.06, 0.04]).log().expand(1000, 3)
     tokens, _ = sample_tokens(logits, torch.linspace(0, 0.999999, 1000), 0.1)
     assert set(tokens.tolist()) == {0}
+
+
+def test_the_likeliest_of_many_codes_are_found_through_their_groups() -> None:
+    logits = torch.randn(3, 5, 4096, generator=torch.Generator().manual_seed(0))
+    values, codes = likeliest(logits, 16)
+    expected = logits.topk(16, -1)
+    assert torch.equal(values, expected.values)
+    assert torch.equal(codes, expected.indices)
