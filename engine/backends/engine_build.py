@@ -48,19 +48,19 @@ def build_engine(library: Library, graph: bytes, options: BuildOptions, ends: Se
         config.set_compute_capability(_capability(library, options.capability), 0)
     engine = builder.build_serialized_network(network, config)
     if engine is None:
-        raise BackendFailed(f"{library.title} builds no engine: {library.complaint() or 'no reason given'}")
+        words = library.complaint() or "no reason given"
+        raise BackendFailed(f"{library.title} builds no engine{_for_chip(options)}: {words}")
     return bytes(engine)
 
 
 def _capability(library: Library, capability: tuple[int, int]) -> Any:
+    """The library's name for a chip. One that it has no name for is left to it, and to what it says of it."""
     known: Any = library.module.ComputeCapability
-    name = "SM{}{}".format(*capability)
-    if not hasattr(known, name):
-        chips = ", ".join(sorted(entry for entry in known.__members__ if entry.startswith("SM")))
-        raise BackendFailed(
-            f"{library.title} knows no chip of compute capability {name[2:-1]}.{name[-1]}, only {chips}"
-        )
-    return getattr(known, name)
+    return getattr(known, "SM{}{}".format(*capability), known.CURRENT)
+
+
+def _for_chip(options: BuildOptions) -> str:
+    return "" if options.capability is None else " for compute capability {}.{}".format(*options.capability)
 
 
 def _parser_words(parser: Any) -> str:
