@@ -209,7 +209,7 @@ class DynamicsModel(nn.Module):
 
 
 CANDIDATES = 16  # codes that a draw chooses among: the likeliest
-GROUP = 64  # codes of which the best is looked up first
+GROUP = 16  # codes of which the best is looked up first
 
 
 def sample_tokens(logits: Tensor, noise: Tensor, min_p: float) -> tuple[Tensor, Tensor]:
