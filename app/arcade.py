@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from app.gamepad import Gamepads
 from app.keymap import check_keys, command_codes
 from app.menu import Menu
 from app.picture import find_theme
@@ -58,8 +59,11 @@ def run_arcade(
             tell(problem)
         window = Window(scale=settings.scale, fullscreen=fullscreen)
         try:
-            player = Player(window, shelf, settings, options)
-            _round_trip(Menu(window, shelf, settings, command_codes(settings.command_keys)), player, chosen)
+            pads = Gamepads()
+            pads.start()
+            player = Player(window, shelf, settings, options, pads=pads)
+            menu = Menu(window, shelf, settings, command_codes(settings.command_keys), pads=pads)
+            _round_trip(menu, player, chosen)
             for problem in player.recording_problems:
                 tell(problem)
         finally:

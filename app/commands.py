@@ -14,7 +14,7 @@ from engine.frame_loop import FASTEST, SLOWEST
 if TYPE_CHECKING:
     from app.player import Player
 
-NOT_IN_PLAYBACK = (Command.RESET, Command.NEXT_WORLD, Command.RECORD)
+NOT_IN_PLAYBACK = (Command.RESET, Command.NEXT_WORLD, Command.RECORD, Command.LOAD)
 HELD = (Command.REWIND,)  # what lasts as long as its key is down
 
 
@@ -103,6 +103,14 @@ def _toggle_speed(player: Player, current: Round) -> None:
     player.hud.toast(f"{current.manifest.tick_rate} frames a second" if current.capped else "no speed cap")
 
 
+def _save(player: Player, current: Round) -> None:
+    player.choose_slot(Command.SAVE, player.save_to)
+
+
+def _load(player: Player, current: Round) -> None:
+    player.choose_slot(Command.LOAD, player.load_from)
+
+
 def _slower(player: Player, current: Round) -> None:
     _set_speed(player, current, current.speed / 2)
 
@@ -132,6 +140,8 @@ _COMMANDS: Mapping[Command, Callable[[Player, Round], None]] = {
     Command.RESET: _reset,
     Command.NEXT_WORLD: _next_world,
     Command.THEME: _next_theme,
+    Command.SAVE: _save,
+    Command.LOAD: _load,
     Command.SLOWER: _slower,
     Command.FASTER: _faster,
     Command.SPEED: _toggle_speed,

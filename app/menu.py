@@ -10,6 +10,7 @@ import pygame
 
 from app.backdrop import draw_backdrop
 from app.demo import Demo
+from app.gamepad import Gamepads, menu_key
 from app.keymap import Command
 from app.picture import Picture, find_theme
 from app.pixel_font import CAP_HEIGHT, LINE, fit_text, render_text, text_width, wrap_text
@@ -42,7 +43,9 @@ class Menu:
         settings: Settings,
         commands: dict[int, Command],
         clock: Callable[[], float] = time.perf_counter,
+        pads: Gamepads | None = None,
     ) -> None:
+        self.pads = pads or Gamepads()
         self.window = window
         self.shelf = shelf
         self.selected = 0
@@ -85,13 +88,17 @@ class Menu:
                 self.done = True
             elif event.type == pygame.KEYDOWN:
                 self._key(event.key)
+            else:
+                for code, down in self.pads.handle(event):
+                    if down:
+                        self._key(menu_key(code))
 
     def _key(self, code: int) -> None:
         count = len(self.shelf.names)
         command = self._commands.get(code)
         if command is Command.FULLSCREEN:
             self.window.toggle_fullscreen()
-        elif command is Command.MENU:
+        elif command is Command.MENU or code == pygame.K_ESCAPE:
             self.done = True
         elif code in NEXT_KEYS and count:
             self.selected = (self.selected + 1) % count
