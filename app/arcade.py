@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from app.gamepad import Gamepads
 from app.keymap import check_keys, command_codes
+from app.library_screen import Library
 from app.menu import Menu
 from app.picture import find_theme
 from app.player import Outcome, Player, PlayOptions
@@ -89,7 +90,11 @@ def _round_trip(menu: Menu, player: Player, named: str | None) -> None:
     if named is not None:
         menu.select(named)
     chosen = named
-    while chosen is not None or (chosen := menu.run()) is not None:
+    while chosen is not None or (chosen := menu.run()) is not None or menu.to_library:
+        if chosen is None:
+            if _show_library(menu) is Outcome.QUIT:
+                return
+            continue
         if player.run(chosen) is Outcome.QUIT:
             return
         if player.problem is not None:
@@ -97,3 +102,8 @@ def _round_trip(menu: Menu, player: Player, named: str | None) -> None:
                 raise BadInput(player.problem)  # nobody is there to look at a menu, or nothing was seen yet
             menu.say(player.problem)
         chosen = None
+
+
+def _show_library(menu: Menu) -> Outcome:
+    commands = command_codes(menu.settings.command_keys)
+    return Library(menu.window, menu.shelf, menu.settings, commands, menu.pads).run()

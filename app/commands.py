@@ -79,11 +79,10 @@ def _reset(player: Player, current: Round) -> None:
 
 
 def _next_world(player: Player, current: Round) -> None:
-    world = player.shelf.after(current.name)
-    if world == current.name:
+    if not [name for name in player.shelf.names if name != current.name]:
         player.hud.toast("this is the only world here")
     elif not player.expecting:
-        player.enter(world)
+        player.enter(player.shelf.after(current.name))
 
 
 def _next_theme(player: Player, current: Round) -> None:

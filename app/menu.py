@@ -10,7 +10,7 @@ import pygame
 
 from app.backdrop import draw_backdrop
 from app.demo import Demo
-from app.gamepad import Gamepads, menu_key
+from app.gamepad import PAD_CODES, Gamepads, menu_key
 from app.keymap import Command
 from app.picture import Picture, find_theme
 from app.pixel_font import CAP_HEIGHT, LINE, fit_text, render_text, text_width, wrap_text
@@ -30,7 +30,8 @@ LIBRARY_ROWS = 5  # lines under a picture: title, genre, and three of descriptio
 NEXT_KEYS = {pygame.K_RIGHT, pygame.K_DOWN, pygame.K_TAB, pygame.K_d}
 BACK_KEYS = {pygame.K_LEFT, pygame.K_UP, pygame.K_a}
 ENTER_KEYS = {pygame.K_RETURN, pygame.K_KP_ENTER, pygame.K_SPACE}
-HINTS = [("← →", "choose"), ("Enter", "play"), ("F11", "full screen"), ("Esc", "quit")]
+LIBRARY_KEYS = {pygame.K_l, PAD_CODES["pad x"]}
+HINTS = [("← →", "choose"), ("Enter", "play"), ("L", "recordings"), ("F11", "full screen"), ("Esc", "quit")]
 
 
 class Menu:
@@ -48,9 +49,11 @@ class Menu:
         self.pads = pads or Gamepads()
         self.window = window
         self.shelf = shelf
+        self.settings = settings
         self.selected = 0
         self.chosen: str | None = None
         self.done = False
+        self.to_library = False  # how it was left: to see the recordings
         self._commands = commands
         self._clock = clock
         self._opened = clock()
@@ -69,7 +72,7 @@ class Menu:
 
     def run(self) -> str | None:
         """Until a world is chosen or the menu is left."""
-        self.done, self.chosen = False, None
+        self.done, self.chosen, self.to_library = False, None, False
         ticker = pygame.time.Clock()
         try:
             while not self.done:
@@ -100,6 +103,8 @@ class Menu:
             self.window.toggle_fullscreen()
         elif command is Command.MENU or code == pygame.K_ESCAPE:
             self.done = True
+        elif code in LIBRARY_KEYS:
+            self.to_library = self.done = True
         elif code in NEXT_KEYS and count:
             self.selected = (self.selected + 1) % count
         elif code in BACK_KEYS and count:

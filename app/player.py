@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -45,6 +45,7 @@ from engine.frame import Frame
 from engine.recorder import Recorder
 from engine.session import Session
 from engine.start_picture import EncodedPicture, encode_picture
+from engine.timeline import Timeline
 from engine.unanswered import UnansweredKeys
 from models.manifest import BadInput, Manifest
 
@@ -52,6 +53,7 @@ POLL_SECONDS = 0.004  # keys are looked at this often while no frame comes
 DRAW_RATE = 60  # the most pictures a second that the window draws
 SMALLEST_SHARE = 0.66  # of its size that the picture keeps beside the panel; below, the panel lies over it
 LONG_TOAST = 6.0  # seconds, for what went wrong
+TAKE_OVER = (pygame.K_RETURN, pygame.K_KP_ENTER)  # while a recording plays
 STILL_SECONDS = 0.1  # without a new frame it is drawn this often: a toast must go, a dot must blink
 
 
@@ -197,6 +199,8 @@ class Player:
         command = self._commands.get(code)
         if self.screen is not None and command is not Command.FULLSCREEN:
             self._screen_key(self.screen, code, down)
+        elif self.options.playback and down and menu_key(code) in TAKE_OVER and self.round is not None:
+            self.take_over()
         elif command in HELD:
             hold(self, command, down)
         elif command is not None and down:
@@ -362,7 +366,7 @@ class Player:
             if picture is not None:
                 self._begin_picture(picture)
         if options.playback:
-            self.hud.toast("a recording")
+            self.hud.toast("a recording: Enter goes on from here", LONG_TOAST)
         else:
             self.hud.show_keys()
         if options.record is not None and self.first_frame_at is None:
@@ -370,7 +374,7 @@ class Player:
         elif before is not None:
             self.record_under(before.folder.parent)
         self.round.loop.start()
-        if options.frames is None:
+        if options.frames is None and not options.playback:
             self.shelf.request_all()  # so that Tab finds them ready
 
     def _welcome(self) -> None:
@@ -442,6 +446,17 @@ class Player:
             self._keep_problem(recorder.video_problem)
         self._finishing.clear()
         self.hud.set_recording(False)
+
+    def take_over(self) -> None:
+        """Go on by hand from the frame of a recording that is shown."""
+        assert self.round is not None
+        recorded = self.round.session
+        self.round.close()  # nothing may step the backend any more
+        session = Session(recorded.checkpoint, recorded.backend, timeline=Timeline())
+        session.resume(recorded.moment())
+        self.options = replace(self.options, playback=False)
+        self.welcome(session)
+        self.hud.toast(f"you play, from frame {session.index} on")
 
     # Save slots
 

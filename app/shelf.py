@@ -52,9 +52,9 @@ class Shelf:
         return self._checkpoints[name]
 
     def after(self, name: str) -> str:
-        """The world behind `name`, round and round."""
+        """The world behind `name`, round and round; the first behind one that isn't here."""
         names = self.names
-        return names[(names.index(name) + 1) % len(names)]
+        return names[(names.index(name) + 1) % len(names)] if name in names else names[0]
 
     def request(self, name: str) -> Future[Session]:
         """A world's session, being built in the background from the first request on."""

@@ -129,14 +129,19 @@ class SessionRecord:
 
 def read_session(folder: Path) -> SessionRecord:
     """Read a session folder. Raises BadInput naming file, line and field."""
+    header = read_header(folder)
+    entries, torn = _read_entries(folder / ACTIONS_NAME)
+    return SessionRecord(folder, header, tuple(entries), torn)
+
+
+def read_header(folder: Path) -> SessionHeader:
+    """Read what a session folder began from. Raises BadInput naming file and field."""
     path = folder / SESSION_NAME
     document = read_yaml(path, HEADER_LIMIT)
     try:
-        header = SessionHeader.model_validate(document)
+        return SessionHeader.model_validate(document)
     except ValidationError as error:
         raise BadInput(f"{path}: {first_problem(error)}") from error
-    entries, torn = _read_entries(folder / ACTIONS_NAME)
-    return SessionRecord(folder, header, tuple(entries), torn)
 
 
 def _read_entries(path: Path) -> tuple[list[Entry], bool]:
