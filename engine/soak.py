@@ -9,6 +9,7 @@ see whether the same frames follow.
 from __future__ import annotations
 
 import random
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -162,6 +163,7 @@ class _Leg:
         self._check_save()
         for number, recorder in enumerate(self._recorders):
             self._check_recording(recorder, shared=number == 0)
+        shutil.rmtree(self._place)  # an hour of videos would be a lot
         if self._session.timeline is not None:
             self._session.timeline.clear()
 
@@ -238,7 +240,6 @@ class _Leg:
         again = [session.step(frame.action).tokens_digest for frame in first]
         pairs = zip(first, again, strict=True)
         self._figures.digest_mismatches += sum(frame.tokens_digest != digest for frame, digest in pairs)
-        path.unlink()
 
     def _check_recording(self, recorder: Recorder, shared: bool) -> None:
         for problem in (recorder.problem, recorder.video_problem):
@@ -259,7 +260,3 @@ class _Leg:
             branch.begin(Session(self._world, backend))
             self._figures.branches += 1
             self._figures.digest_mismatches += branch.differs_at is not None
-            path.unlink()
-        for file in recorder.folder.iterdir():  # an hour of videos would be a lot
-            file.unlink()
-        recorder.folder.rmdir()

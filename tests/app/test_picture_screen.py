@@ -28,11 +28,11 @@ Turns = Callable[..., None]
 
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
-    """A picture that a tiny world can show: blocks of its night colours, eight pixels wide."""
+    """A picture that a tiny world can show: blocks of its day colours, eight pixels wide."""
     day = np.array([[level * 30, 255 - level * 20, level * 10] for level in range(8)], np.uint8)
     indices = np.random.default_rng(8).integers(0, 8, (4, 4)).repeat(40, 0).repeat(40, 1)
     path = tmp_path / "blocks.png"
-    pygame.image.save(pygame.surfarray.make_surface(day[::-1][indices].swapaxes(0, 1)), str(path))
+    pygame.image.save(pygame.surfarray.make_surface(day[indices].swapaxes(0, 1)), str(path))
     return path
 
 
@@ -52,8 +52,10 @@ def drop(path: Path) -> None:
 def test_a_dropped_picture_is_shown_and_then_played(
     playing: Player, picture: Path, tap: Tap, turns: Turns, settings: Settings
 ) -> None:
+    tap(pygame.K_t)
     tap(pygame.K_r)
     turns(playing, lambda: playing.round.recorder is not None)
+    assert playing.round.picture.theme == "night"
     drop(picture)
     turns(playing, lambda: isinstance(playing.screen, PictureScreen))
     turns(playing, lambda: playing.round.loop.paused)
@@ -63,7 +65,7 @@ def test_a_dropped_picture_is_shown_and_then_played(
     tap(pygame.K_RETURN)
     turns(playing, lambda: isinstance(playing.round.session.start, PictureStart))
     turns(playing, lambda: playing.round.session.index > 5)
-    assert playing.round.picture.theme == "night" and playing.screen is None
+    assert playing.round.picture.theme == "day" and playing.screen is None
     playing.overlay_shown = True
     playing.draw()
     checkpoint = playing.round.session.checkpoint
@@ -98,13 +100,13 @@ def begun(picture: Path, worlds: Path, window: Window, shelf: Shelf, settings: S
 def test_start_shows_the_picture_before_anything_moves(
     picture: Path, worlds: Path, window: Window, shelf: Shelf, settings: Settings, tap: Tap, turns: Turns
 ) -> None:
-    player = begun(picture, worlds, window, shelf, settings)
+    player = begun(picture, worlds, window, shelf, settings, theme="night")
     player.enter("hills")
     turns(player, lambda: isinstance(player.screen, PictureScreen))
     assert player.round is not None and player.round.session.index == 0
     tap(pygame.K_RETURN)
     turns(player, lambda: player.round.session.index > 3)
-    assert isinstance(player.round.session.start, PictureStart) and player.round.picture.theme == "night"
+    assert isinstance(player.round.session.start, PictureStart) and player.round.picture.theme == "day"
     player.leave()
     again = begun(picture, worlds, window, shelf, settings)
     again.enter("hills")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from engine.start_picture import colours, encode_picture, psnr, resize, to_world
 
 
 def test_a_start_frame_comes_out_as_it_went_in(checkpoint: Checkpoint, backend: OnnxBackend) -> None:
+    palettes = checkpoint.manifest.palettes | {"night": [(10 * level, 20 * level, 90) for level in range(8)]}
+    checkpoint = replace(checkpoint, manifest=checkpoint.manifest.model_copy(update={"palettes": palettes}))
     rgb = colours(checkpoint.start_pixels[1], checkpoint.manifest, "night")
     encoded = encode_picture(rgb.repeat(7, 0).repeat(7, 1), checkpoint, backend)
     assert encoded.palette == "night" and (encoded.exact, encoded.psnr_db, encoded.fit_db) == (1.0, inf, inf)
