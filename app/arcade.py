@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from app.gamepad import Gamepads
 from app.keymap import check_keys, command_codes
+from app.library_screen import Library
 from app.menu import Menu
 from app.picture import find_theme
 from app.player import Outcome, Player, PlayOptions
@@ -58,8 +60,11 @@ def run_arcade(
             tell(problem)
         window = Window(scale=settings.scale, fullscreen=fullscreen)
         try:
-            player = Player(window, shelf, settings, options)
-            _round_trip(Menu(window, shelf, settings, command_codes(settings.command_keys)), player, chosen)
+            pads = Gamepads()
+            pads.start()
+            player = Player(window, shelf, settings, options, pads=pads)
+            menu = Menu(window, shelf, settings, command_codes(settings.command_keys), pads=pads)
+            _round_trip(menu, player, chosen)
             for problem in player.recording_problems:
                 tell(problem)
         finally:
@@ -85,7 +90,11 @@ def _round_trip(menu: Menu, player: Player, named: str | None) -> None:
     if named is not None:
         menu.select(named)
     chosen = named
-    while chosen is not None or (chosen := menu.run()) is not None:
+    while chosen is not None or (chosen := menu.run()) is not None or menu.to_library:
+        if chosen is None:
+            if _show_library(menu) is Outcome.QUIT:
+                return
+            continue
         if player.run(chosen) is Outcome.QUIT:
             return
         if player.problem is not None:
@@ -93,3 +102,8 @@ def _round_trip(menu: Menu, player: Player, named: str | None) -> None:
                 raise BadInput(player.problem)  # nobody is there to look at a menu, or nothing was seen yet
             menu.say(player.problem)
         chosen = None
+
+
+def _show_library(menu: Menu) -> Outcome:
+    commands = command_codes(menu.settings.command_keys)
+    return Library(menu.window, menu.shelf, menu.settings, commands, menu.pads).run()

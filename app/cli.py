@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import secrets
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -111,10 +112,16 @@ def _write_json(path: Path | None, document: dict[str, Any], option: str = "--js
 @app.command()
 def play(
     world: WorldOption = None,
-    start: Annotated[int | None, typer.Option("--start", min=0, help="Start frame to begin from; random.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--start", metavar="N|PICTURE", help="Start to begin from, or a picture; random.")
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of the world's chance; random.")] = None,
     theme: Annotated[str | None, typer.Option("--theme", help="Colours to begin with (T changes them).")] = None,
     fullscreen: FullscreenOption = False,
+    place: Annotated[
+        str | None,
+        typer.Option("--from", metavar="SESSION@FRAME", help="Go on from a frame of a recording; without @, its last."),
+    ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Play without a window.")] = False,
     autoplay: Annotated[
         str | None, typer.Option("--autoplay", help="random, sticky, script or script:NAME plays instead of keys.")
@@ -129,11 +136,16 @@ def play(
     json_file: JsonOption = None,
 ) -> None:
     """Play in a window, or without one (--headless). Without --world, a menu shows the worlds."""
+    from app.beginnings import begin_from_picture, branch_from, parse_start
+
+    begun = parse_start(start)
+    if place is not None and (start is not None or seed is not None):
+        raise BadInput("--from: expected neither --start nor --seed with it: the recording says them")
     if headless:
         from app.headless import run_headless
 
         wish = _wish(backend, threads, vram_limit)
-        report = run_headless(world, start, seed, autoplay or "sticky", frames or 300, record, wish, _complain)
+        report = run_headless(world, begun, seed, autoplay or "sticky", frames or 300, record, wish, _complain, place)
         _write_json(json_file, report)
         return
     if json_file is not None:
@@ -143,8 +155,25 @@ def play(
     from app.settings import load_settings
 
     chosen = load_settings(settings, _complain)
-    options = PlayOptions(start, seed, theme, autoplay, frames, record, capped=not no_cap)
+    beginning = None
+    if place is not None:
+        beginning, checkpoint = branch_from(place, world)
+        world = world or str(checkpoint.folder)
+    elif isinstance(begun, Path):
+        beginning, _ = begin_from_picture(begun, world, secrets.randbelow(1 << 31) if seed is None else seed)
+    options = PlayOptions(
+        begun if isinstance(begun, int) else None,
+        seed,
+        theme,
+        autoplay,
+        frames,
+        record,
+        capped=not no_cap,
+        beginning=beginning,
+    )
     wish = _wish(backend or chosen.backend, threads or chosen.threads, vram_limit)
+    if beginning is not None:
+        wish = beginning.suit(wish)
     run_arcade(chosen, options, world, wish, fullscreen or chosen.fullscreen, _complain)
 
 
@@ -185,7 +214,7 @@ def bench(
 
 @app.command()
 def replay(
-    session: Annotated[Path, typer.Argument(help="A recording's folder.")],
+    session: Annotated[Path, typer.Argument(help="A recording's folder, or a shared file.")],
     verify: Annotated[
         bool, typer.Option("--verify", help="Regenerate and compare every frame, without a window.")
     ] = False,
@@ -210,6 +239,60 @@ def replay(
 
     chosen = load_settings(settings, _complain)
     if not replays.show_recording(session, world, threads, chosen, fullscreen, _complain):
+        raise typer.Exit(FINDING)
+
+
+@app.command("export")
+def export_command(
+    session: Annotated[Path, typer.Argument(help="A recording's folder.")],
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="Ends in .dreamcade (a few kilobytes) or .mp4.")],
+    scale: Annotated[
+        int | None, typer.Option("--scale", min=1, max=32, help="Video pixels a game pixel; by default about 512 wide.")
+    ] = None,
+    world: WorldOption = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Write a recording as a small file to pass on, or as a video."""
+    from app.sharing import export_session
+
+    export_session(session, target, world, scale, threads, _complain)
+
+
+@app.command("import")
+def import_command(
+    file: Annotated[Path, typer.Argument(help="A shared file (.dreamcade).")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder for the recording.")],
+    world: WorldOption = None,
+    threads: ThreadsOption = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Make a shared session again, frame by frame, into a recording with video."""
+    from app.sharing import import_session
+
+    report = import_session(file, folder, world, threads, _complain)
+    _write_json(json_file, report)
+    if not report["same"]:
+        raise typer.Exit(FINDING)
+
+
+@app.command()
+def soak(
+    minutes: Annotated[float, typer.Option("--minutes", min=0.0, max=10_000.0, help="How long to go on.")] = 60.0,
+    world: WorldOption = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of what is done and when.")] = 0,
+    backend: BackendOption = None,
+    vram_limit: VramOption = None,
+    threads: ThreadsOption = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Play all worlds without a window for long: rewind, save, load, record, verify, and report what gave way."""
+    from app.soak_report import run_soak
+
+    document, missed = run_soak(world, minutes, seed, _wish(backend, threads, vram_limit))
+    _write_json(json_file, document)
+    for line in missed:
+        _complain(line)
+    if missed:
         raise typer.Exit(FINDING)
 
 

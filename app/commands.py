@@ -14,7 +14,7 @@ from engine.frame_loop import FASTEST, SLOWEST
 if TYPE_CHECKING:
     from app.player import Player
 
-NOT_IN_PLAYBACK = (Command.RESET, Command.NEXT_WORLD, Command.RECORD)
+NOT_IN_PLAYBACK = (Command.RESET, Command.NEXT_WORLD, Command.RECORD, Command.LOAD)
 HELD = (Command.REWIND,)  # what lasts as long as its key is down
 
 
@@ -79,11 +79,10 @@ def _reset(player: Player, current: Round) -> None:
 
 
 def _next_world(player: Player, current: Round) -> None:
-    world = player.shelf.after(current.name)
-    if world == current.name:
+    if not [name for name in player.shelf.names if name != current.name]:
         player.hud.toast("this is the only world here")
     elif not player.expecting:
-        player.enter(world)
+        player.enter(player.shelf.after(current.name))
 
 
 def _next_theme(player: Player, current: Round) -> None:
@@ -101,6 +100,14 @@ def _toggle_speed(player: Player, current: Round) -> None:
     current.capped = not current.capped
     current.loop.set_capped(current.capped)
     player.hud.toast(f"{current.manifest.tick_rate} frames a second" if current.capped else "no speed cap")
+
+
+def _save(player: Player, current: Round) -> None:
+    player.choose_slot(Command.SAVE, player.save_to)
+
+
+def _load(player: Player, current: Round) -> None:
+    player.choose_slot(Command.LOAD, player.load_from)
 
 
 def _slower(player: Player, current: Round) -> None:
@@ -132,6 +139,8 @@ _COMMANDS: Mapping[Command, Callable[[Player, Round], None]] = {
     Command.RESET: _reset,
     Command.NEXT_WORLD: _next_world,
     Command.THEME: _next_theme,
+    Command.SAVE: _save,
+    Command.LOAD: _load,
     Command.SLOWER: _slower,
     Command.FASTER: _faster,
     Command.SPEED: _toggle_speed,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pygame
 
-from app.keymap import COMMAND_TITLES, Command, Keymap, shown_key
+from app.keymap import COMMAND_TITLES, Command, Keymap, shown_keys
 from app.pixel_font import LINE, fit_text, text_width
 from app.round import Rewound
 from app.widgets import CYAN, FAINT, INK, RED, YELLOW, draw_key_row, draw_text, keycap, keycap_size, panel
@@ -22,14 +22,19 @@ HINTED = (Command.PAUSE, Command.RECORD, Command.NEXT_WORLD, Command.HELP, Comma
 CommandKeys = Mapping[Command, tuple[str, ...]]
 
 
-def action_rows(keymap: Keymap) -> list[tuple[tuple[str, ...], str]]:
-    """(shown keys, action) of the world's own keys."""
-    return [(tuple(shown_key(name) for name in names), str(action)) for action, names in keymap.keys.items()]
+def action_rows(keymap: Keymap, pads: bool) -> list[tuple[tuple[str, ...], str]]:
+    """(shown keys, action) of the world's own keys; `pads`: a gamepad's too."""
+    return [(shown_keys(names, pads), str(action)) for action, names in keymap.keys.items()]
 
 
-def command_rows(commands: CommandKeys) -> list[tuple[tuple[str, ...], str]]:
+def command_rows(commands: CommandKeys, pads: bool) -> list[tuple[tuple[str, ...], str]]:
     """(shown keys, meaning) of every command."""
-    return [(tuple(shown_key(name) for name in commands[c]), COMMAND_TITLES[c].lower()) for c in Command]
+    return [(shown_keys(commands[c], pads), COMMAND_TITLES[c].lower()) for c in Command]
+
+
+def hint(commands: CommandKeys, command: Command, pads: bool) -> str:
+    """The one key to tell for a command: a gamepad's where there is one."""
+    return next(reversed(shown_keys(commands[command][:1] if not pads else commands[command], pads)), "—")
 
 
 class Hud:
@@ -40,7 +45,8 @@ class Hud:
         self.paused = False
         self.speed = ""  # shown while it isn't the world's own
         self.rewound: Rewound | None = None
-        self._commands = commands
+        self.pads = False  # whether a gamepad is there
+        self.commands = commands
         self._clock = clock
         self._keys_until = 0.0
         self._toast = ("", 0.0)
@@ -73,9 +79,9 @@ class Hud:
         if self._recording_since is not None:
             self._draw_recording(target, area, scale)
         if self.help:
-            _draw_help(target, area, scale, manifest, keymap, self._commands)
+            _draw_help(target, area, scale, manifest, keymap, self)
         elif self.keys_shown and not self.paused:
-            _draw_keys(target, area, scale, manifest, keymap, self._commands)
+            _draw_keys(target, area, scale, manifest, keymap, self)
         if self.rewound is not None:
             _draw_rewound(target, area, scale, self.rewound)
         elif self.paused and not self.help:
@@ -100,7 +106,7 @@ class Hud:
         box.midbottom = (area.centerx, area.bottom - 8 * scale)  # low, so that single frames can be looked at
         target.blit(panel(box.size, edge=scale), box)
         draw_text(target, "PAUSED", (box.centerx, box.top + 7 * scale), YELLOW, 2 * scale, "center")
-        go_on, one = (shown_key(self._commands[c][0]) for c in (Command.PAUSE, Command.STEP))
+        go_on, one = (hint(self.commands, command, self.pads) for command in (Command.PAUSE, Command.STEP))
         draw_key_row(target, [(go_on, "go on"), (one, "one frame")], (box.centerx, box.bottom - 11 * scale), scale)
 
 
@@ -138,11 +144,11 @@ def _draw_speed(target: pygame.Surface, area: pygame.Rect, scale: int, speed: st
 
 
 def _draw_keys(
-    target: pygame.Surface, area: pygame.Rect, scale: int, manifest: Manifest, keymap: Keymap, commands: CommandKeys
+    target: pygame.Surface, area: pygame.Rect, scale: int, manifest: Manifest, keymap: Keymap, hud: Hud
 ) -> None:
     """The world's keys in the lower third, and the commands that one needs first."""
-    actions = [(keys[0], action) for keys, action in action_rows(keymap)]
-    hints = [(shown_key(commands[c][0]), COMMAND_TITLES[c].lower()) for c in HINTED]
+    actions = [(keys[-1 if hud.pads else 0], action) for keys, action in action_rows(keymap, hud.pads) if keys]
+    hints = [(hint(hud.commands, command, hud.pads), COMMAND_TITLES[command].lower()) for command in HINTED]
     width = min(area.width - 8 * scale, 300 * scale)
     box = pygame.Rect(0, 0, width, 64 * scale)
     box.midbottom = (area.centerx, area.bottom - 8 * scale)
@@ -153,10 +159,10 @@ def _draw_keys(
 
 
 def _draw_help(
-    target: pygame.Surface, area: pygame.Rect, scale: int, manifest: Manifest, keymap: Keymap, commands: CommandKeys
+    target: pygame.Surface, area: pygame.Rect, scale: int, manifest: Manifest, keymap: Keymap, hud: Hud
 ) -> None:
     """Every key: the world's own, then the commands; in two columns where there is room."""
-    own, others = action_rows(keymap), command_rows(commands)
+    own, others = action_rows(keymap, hud.pads), command_rows(hud.commands, hud.pads)
     wide = area.width >= 2 * HELP_COLUMN * scale
     half = -(-(len(own) + 1 + len(others)) // 2) - len(own) - 1  # commands that fit under the world's own keys
     columns = [[*own, ((), ""), *others]]

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import pygame
 
+from app.gamepad import PAD_CODES, is_pad
 from models.actions import Action
 from models.manifest import BadInput, Manifest
 
@@ -25,6 +26,8 @@ class Command(StrEnum):
     PAUSE = "pause"
     STEP = "step"
     REWIND = "rewind"
+    SAVE = "save"
+    LOAD = "load"
     SLOWER = "slower"
     FASTER = "faster"
     RECORD = "record"
@@ -39,26 +42,30 @@ class Command(StrEnum):
 
 
 COMMAND_KEYS: Mapping[Command, tuple[str, ...]] = {
-    Command.PAUSE: ("p",),
-    Command.STEP: ("n", "."),
-    Command.REWIND: ("backspace",),
-    Command.SLOWER: ("-",),
-    Command.FASTER: ("=",),
-    Command.RECORD: ("r",),
-    Command.RESET: ("f3",),
-    Command.NEXT_WORLD: ("tab",),
-    Command.THEME: ("t",),
-    Command.SPEED: ("u",),
-    Command.OVERLAY: ("f1",),
-    Command.FULLSCREEN: ("f11",),
-    Command.HELP: ("h",),
-    Command.MENU: ("escape",),
+    Command.PAUSE: ("p", "pad start"),
+    Command.STEP: ("n", ".", "pad b"),
+    Command.REWIND: ("backspace", "pad lb"),
+    Command.SAVE: ("f5", "pad x"),
+    Command.LOAD: ("f9", "pad y"),
+    Command.SLOWER: ("-", "pad lt"),
+    Command.FASTER: ("=", "pad rt"),
+    Command.RECORD: ("r", "pad r3"),
+    Command.RESET: ("f3", "pad l3"),
+    Command.NEXT_WORLD: ("tab", "pad rb"),
+    Command.THEME: ("t", "look left"),
+    Command.SPEED: ("u", "look right"),
+    Command.OVERLAY: ("f1", "look up"),
+    Command.FULLSCREEN: ("f11", "pad guide"),
+    Command.HELP: ("h", "look down"),
+    Command.MENU: ("escape", "pad back"),
 }
 
 COMMAND_TITLES: Mapping[Command, str] = {
     Command.PAUSE: "Pause",
     Command.STEP: "One frame",
     Command.REWIND: "Rewind (hold)",
+    Command.SAVE: "Save",
+    Command.LOAD: "Load",
     Command.SLOWER: "Slower",
     Command.FASTER: "Faster",
     Command.RECORD: "Record",
@@ -72,7 +79,22 @@ COMMAND_TITLES: Mapping[Command, str] = {
     Command.MENU: "Menu",
 }
 
+PAD_KEYS: Mapping[Action, tuple[str, ...]] = {
+    Action.LEFT: ("pad left", "stick left"),
+    Action.RIGHT: ("pad right", "stick right"),
+    Action.UP: ("pad up", "stick up"),
+    Action.DOWN: ("pad down", "stick down"),
+    Action.JUMP: ("pad a",),
+}
+
 _SHOWN = {"left": "←", "right": "→", "up": "↑", "down": "↓", "return": "Enter ↵", "escape": "Esc", "backspace": "Back"}
+_ARROWS = {"left": "←", "right": "→", "up": "↑", "down": "↓"}
+_STICKS = {"pad": "pad", "stick": "stick", "look": "R stick"}
+_SHOWN |= {
+    name: f"{_STICKS[part]} {_ARROWS[way]}" if way in _ARROWS else way.upper() if len(way) < 3 else f"pad {way}"
+    for name in PAD_CODES
+    for part, _, way in [name.partition(" ")]
+}
 
 
 @lru_cache(maxsize=1)
@@ -83,16 +105,35 @@ def key_codes() -> dict[str, int]:
 
 
 def key_code(name: str, where: str) -> int:
-    """The code of a key's name. Raises BadInput that begins with `where`."""
-    try:
-        return key_codes()[name.lower()]
-    except KeyError:
-        raise BadInput(f"{where}: expected a pygame key name such as left, space or a, got {name!r}") from None
+    """The code of a key's or a gamepad input's name. Raises BadInput that begins with `where`."""
+    name = name.lower()
+    code = PAD_CODES.get(name) or key_codes().get(name)
+    if code is None:
+        raise BadInput(
+            f"{where}: expected a pygame key name such as left, space or a, or a gamepad's such as pad a, got {name!r}"
+        )
+    return code
+
+
+def chosen_keys(chosen: tuple[str, ...] | None, default: tuple[str, ...]) -> tuple[str, ...]:
+    """What the player chose, else the default; choosing keys alone leaves the gamepad as it is, and the other way
+    round. An empty choice is one: no key at all."""
+    if not chosen:
+        return default if chosen is None else ()
+    kinds = {is_pad(name.lower()) for name in chosen}
+    return (*chosen, *(name for name in default if is_pad(name) not in kinds))
 
 
 def shown_key(name: str) -> str:
     """A key's name as a person reads it."""
     return _SHOWN.get(name, name.upper() if len(name) == 1 else name.capitalize())
+
+
+def shown_keys(names: tuple[str, ...], pads: bool) -> tuple[str, ...]:
+    """The keys' names as a person reads them, with a gamepad's first where there is a gamepad."""
+    keys = [name for name in names if not is_pad(name.lower())]
+    first = [name for name in names if is_pad(name.lower())][: 1 if pads else 0]
+    return tuple(shown_key(name) for name in (*keys, *first))
 
 
 def command_codes(keys: Mapping[Command, tuple[str, ...]]) -> dict[int, Command]:
@@ -108,11 +149,12 @@ def command_codes(keys: Mapping[Command, tuple[str, ...]]) -> dict[int, Command]
 
 def world_keys(manifest: Manifest, chosen: Mapping[Action, tuple[str, ...]]) -> dict[Action, tuple[str, ...]]:
     """Key names by action, noop left out: the player's choice, else the manifest's default."""
-    return {
-        entry.action: tuple(chosen.get(entry.action, entry.keys))
+    keys = {
+        entry.action: chosen_keys(chosen.get(entry.action), (*entry.keys, *PAD_KEYS.get(entry.action, ())))
         for entry in manifest.actions
-        if entry.action is not Action.NOOP and chosen.get(entry.action, entry.keys)
+        if entry.action is not Action.NOOP
     }
+    return {action: names for action, names in keys.items() if names}
 
 
 def check_keys(manifest: Manifest, chosen: Mapping[Action, tuple[str, ...]], commands: Mapping[int, Command]) -> None:

@@ -10,6 +10,7 @@ import pygame
 
 from app.backdrop import draw_backdrop
 from app.demo import Demo
+from app.gamepad import PAD_CODES, Gamepads, menu_key
 from app.keymap import Command
 from app.picture import Picture, find_theme
 from app.pixel_font import CAP_HEIGHT, LINE, fit_text, render_text, text_width, wrap_text
@@ -29,7 +30,8 @@ LIBRARY_ROWS = 5  # lines under a picture: title, genre, and three of descriptio
 NEXT_KEYS = {pygame.K_RIGHT, pygame.K_DOWN, pygame.K_TAB, pygame.K_d}
 BACK_KEYS = {pygame.K_LEFT, pygame.K_UP, pygame.K_a}
 ENTER_KEYS = {pygame.K_RETURN, pygame.K_KP_ENTER, pygame.K_SPACE}
-HINTS = [("← →", "choose"), ("Enter", "play"), ("F11", "full screen"), ("Esc", "quit")]
+LIBRARY_KEYS = {pygame.K_l, PAD_CODES["pad x"]}
+HINTS = [("← →", "choose"), ("Enter", "play"), ("L", "recordings"), ("F11", "full screen"), ("Esc", "quit")]
 
 
 class Menu:
@@ -42,12 +44,16 @@ class Menu:
         settings: Settings,
         commands: dict[int, Command],
         clock: Callable[[], float] = time.perf_counter,
+        pads: Gamepads | None = None,
     ) -> None:
+        self.pads = pads or Gamepads()
         self.window = window
         self.shelf = shelf
+        self.settings = settings
         self.selected = 0
         self.chosen: str | None = None
         self.done = False
+        self.to_library = False  # how it was left: to see the recordings
         self._commands = commands
         self._clock = clock
         self._opened = clock()
@@ -66,7 +72,7 @@ class Menu:
 
     def run(self) -> str | None:
         """Until a world is chosen or the menu is left."""
-        self.done, self.chosen = False, None
+        self.done, self.chosen, self.to_library = False, None, False
         ticker = pygame.time.Clock()
         try:
             while not self.done:
@@ -85,14 +91,20 @@ class Menu:
                 self.done = True
             elif event.type == pygame.KEYDOWN:
                 self._key(event.key)
+            else:
+                for code, down in self.pads.handle(event):
+                    if down:
+                        self._key(menu_key(code))
 
     def _key(self, code: int) -> None:
         count = len(self.shelf.names)
         command = self._commands.get(code)
         if command is Command.FULLSCREEN:
             self.window.toggle_fullscreen()
-        elif command is Command.MENU:
+        elif command is Command.MENU or code == pygame.K_ESCAPE:
             self.done = True
+        elif code in LIBRARY_KEYS:
+            self.to_library = self.done = True
         elif code in NEXT_KEYS and count:
             self.selected = (self.selected + 1) % count
         elif code in BACK_KEYS and count:

@@ -24,7 +24,7 @@ class PlayFacts:
     title: str
     tick_rate: int
     frame: int
-    start: int
+    start: str
     rng_seed: int
     window_fps: float | None
     capped: bool

@@ -8,7 +8,7 @@ from engine.backends.base import Backend
 from engine.checkpoint import Checkpoint
 from engine.frame import Frame
 from engine.recording import BackendEvent, Entry, FrameEntry, ResetEvent, RewindEvent, SessionRecord
-from engine.replay import check_playable
+from engine.replay import check_playable, start_of
 from engine.session import Session
 from engine.timeline import Timeline
 from models.actions import Action
@@ -28,7 +28,7 @@ class RecordedSession(Session):
         self.record = record
         self.differs_at: int | None = None  # the first frame whose digest is not the recorded one
         self._entries: Iterator[Entry] = iter(record.entries)
-        self._follow(super().reset(record.header.start, record.header.rng_seed))
+        self._follow(super().reset(start_of(record.header, checkpoint), record.header.rng_seed))
 
     def step(self, action: Action, key_time: float | None = None) -> Frame:
         """The next recorded frame; `action` is not looked at. Raises RecordingEnded after the last."""
@@ -36,7 +36,7 @@ class RecordedSession(Session):
         if entry is None:
             raise RecordingEnded(f"{self.record.frames} frames played")
         if isinstance(entry, ResetEvent):
-            return self._follow(super().reset(entry.start, entry.rng_seed))
+            return self._follow(super().reset(start_of(entry, self.checkpoint), entry.rng_seed))
         if isinstance(entry, RewindEvent):
             return self.rewind_to(entry.index)
         if isinstance(entry, BackendEvent):
@@ -54,6 +54,6 @@ class RecordedSession(Session):
             self._compare(frame, entry.tokens_digest)
         return frame
 
-    def _compare(self, frame: Frame, recorded: str) -> None:
-        if self.differs_at is None and frame.tokens_digest != recorded:
+    def _compare(self, frame: Frame, recorded: str | None) -> None:
+        if self.differs_at is None and recorded not in (None, frame.tokens_digest):
             self.differs_at = frame.index

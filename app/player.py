@@ -11,28 +11,41 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pygame
 
 from app.backdrop import surround
+from app.beginnings import Beginning
 from app.commands import HELD, hold, obey
-from app.hud import Hud
-from app.keymap import command_codes
+from app.gamepad import Gamepads, menu_key
+from app.hud import TOAST_SECONDS, Hud
+from app.keymap import Command, command_codes
 from app.overlay import Overlay, PlayFacts
 from app.picture import find_theme
+from app.picture_file import read_picture
+from app.picture_screen import PictureScreen
 from app.round import Round, make_exchanges, recording_folder
+from app.saver import Saver
 from app.settings import Settings
 from app.shelf import Shelf
+from app.slot_screen import SlotScreen
+from app.slots import Slot, read_slots
 from app.widgets import DIM, draw_text
 from app.window import Window, fit_picture
 from engine.autoplay import make_autoplayer
 from engine.frame import Frame
 from engine.recorder import Recorder
 from engine.session import Session
+from engine.start_picture import EncodedPicture, encode_picture
+from engine.timeline import Timeline
 from engine.unanswered import UnansweredKeys
 from models.manifest import BadInput, Manifest
 
@@ -40,7 +53,21 @@ POLL_SECONDS = 0.004  # keys are looked at this often while no frame comes
 DRAW_RATE = 60  # the most pictures a second that the window draws
 SMALLEST_SHARE = 0.66  # of its size that the picture keeps beside the panel; below, the panel lies over it
 LONG_TOAST = 6.0  # seconds, for what went wrong
+TAKE_OVER = (pygame.K_RETURN, pygame.K_KP_ENTER)  # while a recording plays
 STILL_SECONDS = 0.1  # without a new frame it is drawn this often: a toast must go, a dot must blink
+
+
+class Screen(Protocol):
+    """What can lie over a game."""
+
+    @property
+    def closed(self) -> bool: ...
+
+    def key(self, code: int) -> None:
+        """A key went down."""
+
+    def draw(self, target: pygame.Surface, scale: int) -> None:
+        """Over the whole window."""
 
 
 class Outcome(StrEnum):
@@ -62,6 +89,7 @@ class PlayOptions:
     record: Path | None = None
     capped: bool = True
     playback: bool = False  # a recording decides what happens: no new start, no other world
+    beginning: Beginning | None = None  # of the world that is played first
     measured: bool = False  # by the bench: no command but leaving, for any other would show in the figures
 
 
@@ -75,9 +103,11 @@ class Player:
         settings: Settings,
         options: PlayOptions | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        pads: Gamepads | None = None,
     ) -> None:
         self.window = window
         self.shelf = shelf
+        self.pads = pads or Gamepads()
         self.settings = settings
         self.options = options or PlayOptions()
         self.outcome: Outcome | None = None
@@ -96,6 +126,11 @@ class Player:
         self._flips: deque[float] = deque(maxlen=DRAW_RATE)
         self._drawn = 0.0
         self._finishing: list[Recorder] = []  # stopped, perhaps not on disk yet
+        self.screen: Screen | None = None  # what lies over the paused game and takes its keys
+        self._saver = Saver()
+        self._slot = 0  # the one chosen last
+        self._looked_at: Future[EncodedPicture] | None = None  # a dropped picture, being encoded
+        self._beginning = self.options.beginning  # until it has been used
 
     def run(self, world: str) -> Outcome:
         """Play `world` first, until the player leaves."""
@@ -107,6 +142,8 @@ class Player:
         try:
             while self.outcome is None:
                 self.turn()
+        except pygame.error as error:
+            raise BadInput(f"display: expected the window to stay, but it was lost ({error})") from error
         finally:
             self.leave()
         return self.outcome
@@ -120,6 +157,9 @@ class Player:
             self.show(frame)
         elif self._clock() - self._drawn >= STILL_SECONDS:
             self.draw()
+        for news in self._saver.news():
+            self.hud.toast(news.line, TOAST_SECONDS if news.saved else LONG_TOAST)
+        self._offer_picture()
         self._check_round()
 
     def poll(self) -> None:
@@ -129,12 +169,39 @@ class Player:
                 self.outcome = Outcome.QUIT
             elif event.type == pygame.WINDOWFOCUSLOST:
                 self.release_all()
+                self.pause_alone("paused: the window is in the background")
+            elif event.type == pygame.CONTROLLERDEVICEREMOVED:
+                self._press_all(event)
+                self.pause_alone("paused: a gamepad has gone")
+            elif event.type == pygame.DROPFILE:
+                self.take_picture(Path(event.file))
             elif event.type in (pygame.KEYDOWN, pygame.KEYUP):
                 self._key(event.key, event.type == pygame.KEYDOWN, getattr(event, "pressed_at", self._clock()))
+            else:
+                self._press_all(event)
+
+    def _press_all(self, event: pygame.event.Event) -> None:
+        """A gamepad's event is as many keys as it presses and lets go."""
+        for code, down in self.pads.handle(event):
+            self._key(code, down, getattr(event, "pressed_at", self._clock()))
+        self.hud.pads = self.pads.connected
+
+    def pause_alone(self, why: str) -> None:
+        """Pause because nobody seems to play: not where nobody does, and not a recording."""
+        unattended = self.options.autoplay is not None or self.options.frames is not None
+        if self.round is None or unattended or self.options.playback or self.options.measured or self.hud.paused:
+            return
+        self.hud.paused = True
+        self.round.loop.pause()
+        self.hud.toast(why)
 
     def _key(self, code: int, down: bool, happened: float) -> None:
         command = self._commands.get(code)
-        if command in HELD:
+        if self.screen is not None and command is not Command.FULLSCREEN:
+            self._screen_key(self.screen, code, down)
+        elif self.options.playback and down and menu_key(code) in TAKE_OVER and self.round is not None:
+            self.take_over()
+        elif command in HELD:
             hold(self, command, down)
         elif command is not None and down:
             obey(self, command)
@@ -144,6 +211,26 @@ class Player:
             if ours and keymap.action is not actions.held:
                 actions.put(keymap.action, happened)
                 self._unanswered.add(happened, self._clock())
+
+    def _screen_key(self, screen: Screen, code: int, down: bool) -> None:
+        if down:
+            screen.key(menu_key(code))
+            if screen.closed:
+                self.close_screen()
+            self.draw()
+
+    def open_screen(self, screen: Screen) -> None:
+        """Lay something over the game, which waits until it is closed."""
+        if self.round is not None:
+            self.release_all()
+            self.round.loop.pause()
+            self.screen = screen
+
+    def close_screen(self) -> None:
+        """Go on with the game, unless it was paused before."""
+        self.screen = None
+        if self.round is not None and not self.hud.paused:
+            self.round.loop.resume()
 
     def release_all(self) -> None:
         """The window lost the keyboard: releases would be missed."""
@@ -188,12 +275,20 @@ class Player:
             self.hud.draw(target, area, scale, self.round.manifest, self.round.keymap)
             if self.overlay_shown:
                 self._draw_overlay(target, self.round, area == self.window.rect, now)
+            if self.screen is not None:
+                self.screen.draw(target, scale)
         elif self._coming is not None:
-            text = f"{self._coming[0]} wakes up… {self.shelf.stage}".strip()
-            draw_text(target, text, self.window.rect.center, DIM, scale, "center")
+            self._draw_waiting(target, f"{self._coming[0]} wakes up… {self.shelf.stage}".strip(), scale)
         pygame.display.flip()
         self._drawn = now
         self._flips.append(now)
+
+    def _draw_waiting(self, target: pygame.Surface, line: str, scale: int) -> None:
+        middle = self.window.rect.center
+        draw_text(target, line, middle, DIM, scale, "center")
+        if self._beginning is not None:
+            below = middle[0], middle[1] + 14 * scale
+            draw_text(target, self._beginning.waiting(), below, DIM, scale, "center")
 
     def _layout(self) -> tuple[pygame.Rect, pygame.Rect]:
         """Where the game may be drawn, and where its picture lies: beside the panel, unless that makes it too small."""
@@ -210,11 +305,12 @@ class Player:
     def _draw_overlay(self, target: pygame.Surface, current: Round, over: bool, now: float) -> None:
         scale = self.window.ui_scale
         if self.overlay.due(now, target.get_height(), scale):
+            start = current.session.start
             facts = PlayFacts(
                 title=current.manifest.title,
                 tick_rate=current.manifest.tick_rate,
                 frame=current.newest.index,
-                start=current.session.start,
+                start=str(start) if isinstance(start, int) else "picture",
                 rng_seed=current.session.rng_seed,
                 window_fps=self.window_fps(now),
                 capped=current.capped,
@@ -237,7 +333,10 @@ class Player:
         rng_seed = self.options.rng_seed if self.options.rng_seed is not None else secrets.randbelow(1 << 31)
         if self.round is not None:
             self.hud.toast(f"{world} wakes up…")
-        self.expect(world, self.shelf.prepare(world, start, rng_seed))
+        if self._beginning is not None:
+            self.expect(world, self.shelf.prepare_by(world, self._beginning.begin))
+        else:
+            self.expect(world, self.shelf.prepare(world, start, rng_seed))
 
     def expect(self, world: str, session: Future[Session]) -> None:
         """Play a session of `world` as soon as it is there."""
@@ -258,9 +357,16 @@ class Player:
         exchanges = make_exchanges(session, autoplayer, options.capped)
         self.round = Round(exchanges, self._theme(manifest), self.settings.keys.get(manifest.name), options.capped)
         self.hud.paused = self.hud.help = False
+        self.hud.pads = self.pads.connected
         self.hud.speed = ""
+        if self._beginning is not None:
+            self.hud.toast(self._beginning.outcome(), LONG_TOAST)
+            picture = self._beginning.picture()
+            self._beginning = None
+            if picture is not None:
+                self._begin_picture(picture)
         if options.playback:
-            self.hud.toast("a recording")
+            self.hud.toast("a recording: Enter goes on from here", LONG_TOAST)
         else:
             self.hud.show_keys()
         if options.record is not None and self.first_frame_at is None:
@@ -268,7 +374,7 @@ class Player:
         elif before is not None:
             self.record_under(before.folder.parent)
         self.round.loop.start()
-        if options.frames is None:
+        if options.frames is None and not options.playback:
             self.shelf.request_all()  # so that Tab finds them ready
 
     def _welcome(self) -> None:
@@ -316,7 +422,7 @@ class Player:
             self.stop_recording()
             self.round.end()
             self.shelf.retire(self.round.loop)
-        self.round = None
+        self.round = self.screen = self._looked_at = None
         self._unanswered.clear()
 
     def to_menu(self) -> None:
@@ -325,17 +431,106 @@ class Player:
 
     def leave(self) -> None:
         """End what is played and wait until a recording is on disk."""
-        self._coming = None
+        if self._beginning is not None:
+            self._beginning.cancel()
+        self._coming = self.screen = self._beginning = self._looked_at = None
         if self.round is not None:
             self.stop_recording()
             self.round.close()
             self.round = None
+        self.recording_problems += [news.line for news in self._saver.close() if not news.saved]
+        self._saver = Saver()
         for recorder in self._finishing:
             recorder.close()
             self._keep_problem(recorder.problem)
             self._keep_problem(recorder.video_problem)
         self._finishing.clear()
         self.hud.set_recording(False)
+
+    def take_over(self) -> None:
+        """Go on by hand from the frame of a recording that is shown."""
+        assert self.round is not None
+        recorded = self.round.session
+        self.round.close()  # nothing may step the backend any more
+        session = Session(recorded.checkpoint, recorded.backend, timeline=Timeline())
+        session.resume(recorded.moment())
+        self.options = replace(self.options, playback=False)
+        self.welcome(session)
+        self.hud.toast(f"you play, from frame {session.index} on")
+
+    # Save slots
+
+    def choose_slot(self, command: Command, choose: Callable[[Slot], None]) -> None:
+        """Show this world's slots over the game; `choose` is called with the chosen one."""
+        assert self.round is not None
+        slots = read_slots(self.settings.saves, self.round.session.checkpoint)
+        self.open_screen(SlotScreen(slots, self.round.manifest, command, self._commands, choose, self._slot))
+
+    def save_to(self, slot: Slot) -> None:
+        """Save the game as it is now. It is written while play goes on."""
+        assert self.round is not None
+        self._slot = slot.number - 1
+        session, name = self.round.session, f"slot {slot.number}"
+        theme = self.round.picture.theme
+        self._saver.save(self.round.loop.call(Session.moment), session.checkpoint, theme, slot.path, name)
+
+    def load_from(self, slot: Slot) -> None:
+        """Go on from a save. What was being recorded goes on in a new folder: it is another past."""
+        assert self.round is not None and slot.save is not None
+        self._slot = slot.number - 1
+        before = self.round.recorder
+        self.stop_recording()
+        self.round.loop.resume_at(slot.save.moment)
+        if before is not None:
+            self.record_under(before.folder.parent)
+        self.hud.toast(f"loaded: slot {slot.number}")
+
+    # Pictures to start from
+
+    def take_picture(self, path: Path) -> None:
+        """A picture was dropped on the window: have the network look at it, between two ticks."""
+        if self.round is None or self.screen is not None:
+            return
+        if self.options.playback or self.options.measured:
+            self.hud.toast("not now: a recording plays" if self.options.playback else "not while play is measured")
+            return
+        try:
+            rgb = read_picture(path)
+        except BadInput as error:
+            self.hud.toast(str(error), LONG_TOAST)
+            return
+        self._looked_at = self.round.loop.call(partial(_encode, rgb))
+
+    def _offer_picture(self) -> None:
+        """Show what the network makes of a dropped picture, and play from it if the player wants to."""
+        if self._looked_at is None or not self._looked_at.done() or self.round is None:
+            return
+        looked_at, self._looked_at = self._looked_at, None
+        try:
+            encoded = looked_at.result()
+        except BadInput as error:
+            self.hud.toast(str(error), LONG_TOAST)
+            return
+
+        def accept() -> None:
+            if self.round is not None:
+                self._wear(encoded.palette)
+                self.round.loop.request_reset(encoded.start, secrets.randbelow(1 << 31))
+
+        self.open_screen(PictureScreen(encoded, self.round.manifest, self._commands, accept, lambda: None))
+
+    def _begin_picture(self, encoded: EncodedPicture) -> None:
+        """Play begins from a picture: somebody who sits there is shown what became of it first."""
+        assert self.round is not None
+        self._wear(encoded.palette)
+        if self.options.autoplay is None and self.options.frames is None:
+            self.open_screen(PictureScreen(encoded, self.round.manifest, self._commands, lambda: None, self.to_menu))
+
+    def _wear(self, palette: str | None) -> None:
+        """Show the world in the colours that suit a picture."""
+        if self.round is not None and palette is not None:
+            self.round.picture.set_theme(palette)
+            self.round.picture.load(self.round.newest.pixels)
 
     # Recording
 
@@ -368,3 +563,7 @@ class Player:
             self._finishing.append(stopped)
             self.hud.set_recording(False)
             self.hud.toast(stopped.problem or f"recorded: {stopped.folder}", seconds=5)
+
+
+def _encode(rgb: npt.NDArray[np.uint8], session: Session) -> EncodedPicture:
+    return encode_picture(rgb, session.checkpoint, session.backend)

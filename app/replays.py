@@ -12,39 +12,27 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from app.beginnings import open_recording
 from app.settings import Settings
 from engine.backends.base import Backend
 from engine.backends.choice import make_backend
 from engine.backends.wish import BackendName, BackendWish
-from engine.checkpoint import Checkpoint, find_world, load_checkpoint
-from engine.recording import BackendEvent, SessionRecord, read_session
-from engine.replay import check_playable, environment_differences, verify
+from engine.checkpoint import Checkpoint
+from engine.recording import BackendEvent, SessionRecord
+from engine.replay import VerifyReport, environment_differences, verify
 from engine.session import Session
 from models.manifest import BadInput
 
 Complain = Callable[[str], None]
 
 
-def open_recording(folder: Path, world: str | None) -> tuple[SessionRecord, Checkpoint]:
-    """The record and the checkpoint that it was played on, checked against each other. Raises BadInput."""
-    record = read_session(folder)
-    if not record.entries:
-        raise BadInput(f"{folder}: recording: expected at least one frame, found none")
-    try:
-        checkpoint = load_checkpoint(find_world(world or record.header.world))
-    except BadInput as error:
-        raise error if world else BadInput(f"{error}; --world names another folder") from error
-    check_playable(record, checkpoint)
-    return record, checkpoint
-
-
 def verify_recording(folder: Path, world: str | None, threads: int | None, complain: Complain) -> dict[str, Any]:
     """Regenerate every frame from seed and actions, print the first that differs. Returns the report for --json."""
     record, checkpoint = open_recording(folder, world)
-    backend = _recorded_backend(record, checkpoint, record.header.backend, threads, complain)
+    backend = recorded_backend(record, checkpoint, record.header.backend, threads, complain)
 
     def switch(event: BackendEvent) -> Backend | None:
-        return _recorded_backend(record, checkpoint, event.backend, threads, complain)
+        return recorded_backend(record, checkpoint, event.backend, threads, complain)
 
     console = Console()
     columns = (TextColumn("regenerating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -56,8 +44,8 @@ def verify_recording(folder: Path, world: str | None, threads: int | None, compl
         console.print(f"[green]same[/green]: all {report.frames} frames came out as recorded")
     else:
         console.print(
-            f"[red]differs[/red] at frame {report.first_difference} (actions.ndjson line {report.line}): "
-            f"recorded {report.expected}, now {report.got}; {report.frames - 1} before it are the same",
+            f"[red]differs[/red] at frame {report.first_difference} ({_place(record, report)}): "
+            f"recorded {report.expected}, now {report.got}; {_before(record, report)}",
             highlight=False,
         )
         for line in differences:
@@ -75,11 +63,24 @@ def verify_recording(folder: Path, world: str | None, threads: int | None, compl
     }
 
 
+def _place(record: SessionRecord, report: VerifyReport) -> str:
+    return (
+        "the first that differs of those that were compared" if record.shared else f"actions.ndjson line {report.line}"
+    )
+
+
+def _before(record: SessionRecord, report: VerifyReport) -> str:
+    if not record.shared:
+        return f"{report.frames - 1} before it are the same"
+    return "none before it was compared" if report.last_same is None else f"frame {report.last_same} is still the same"
+
+
 def show_recording(
     folder: Path, world: str | None, threads: int | None, settings: Settings, fullscreen: bool, complain: Complain
 ) -> bool:
     """Play a recording in a window; it closes after the last frame. Whether every frame shown came out as recorded,
     which is printed too."""
+    from app.gamepad import Gamepads
     from app.playback import RecordedSession, RecordingEnded
     from app.player import Player, PlayOptions
     from app.shelf import Shelf
@@ -89,9 +90,11 @@ def show_recording(
     window = Window(scale=settings.scale, fullscreen=fullscreen, instead="--verify compares it without one")
     shelf = Shelf([])
     try:
-        backend = _recorded_backend(record, checkpoint, record.header.backend, threads, complain)
+        backend = recorded_backend(record, checkpoint, record.header.backend, threads, complain)
         session = RecordedSession(record, checkpoint, backend)
-        player = Player(window, shelf, settings, PlayOptions(theme=record.header.palette, playback=True))
+        pads = Gamepads()
+        pads.start()
+        player = Player(window, shelf, settings, PlayOptions(theme=record.header.palette, playback=True), pads=pads)
         player.expect(record.header.world, _ready(session))
         player.run_until_left()
     finally:
@@ -105,7 +108,7 @@ def show_recording(
     return session.differs_at is None
 
 
-def _recorded_backend(
+def recorded_backend(
     record: SessionRecord, checkpoint: Checkpoint, name: str, threads: int | None, complain: Complain
 ) -> Backend:
     """What was recorded with, as far as it is here; where it isn't, the CPU may still come to the same frames."""

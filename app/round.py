@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.keymap import Keymap
 from app.picture import Picture
-from engine.autoplay import Autoplayer
+from engine.autoplay import Autoplayer, AutoplayMailbox
 from engine.frame import Frame
 from engine.frame_loop import FrameLoop
 from engine.mailbox import ActionMailbox, FrameMailbox
@@ -18,19 +18,6 @@ from engine.recorder import Recorder
 from engine.session import Session
 from engine.telemetry import Telemetry
 from models.actions import Action
-
-
-class AutoplayMailbox(ActionMailbox):
-    """An autoplayer at the place of the keys: it looks at the newest picture whenever the loop takes an action."""
-
-    def __init__(self, autoplayer: Autoplayer, session: Session) -> None:
-        super().__init__()
-        self._autoplayer = autoplayer
-        self._session = session
-
-    def take(self) -> tuple[Action, float | None]:
-        """The autoplayer's action; no key is behind it."""
-        return self._autoplayer.next_action(self._session.frame.pixels), None
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-from platformdirs import user_config_path, user_videos_path
+from platformdirs import user_config_path, user_data_path, user_videos_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from app.keymap import COMMAND_KEYS, Command, command_codes, key_code
+from app.keymap import COMMAND_KEYS, Command, chosen_keys, command_codes, key_code
 from engine.backends.wish import BackendName
 from models.actions import Action
 from models.manifest import BadInput, first_problem, read_yaml
@@ -28,6 +28,11 @@ def default_recordings_path() -> Path:
     return user_videos_path() / "Dreamcade"
 
 
+def default_saves_path() -> Path:
+    """Where saved games go when the settings don't say."""
+    return user_data_path("dreamcade", appauthor=False) / "saves"
+
+
 class Settings(BaseModel):
     """`settings.yaml`; every field may be left out."""
 
@@ -41,19 +46,20 @@ class Settings(BaseModel):
     threads: Annotated[int, Field(ge=1, le=64)] | None = None  # of the model; None suits the machine
     backend: BackendName = BackendName.AUTO
     recordings: Path = Field(default_factory=default_recordings_path)
+    saves: Path = Field(default_factory=default_saves_path)
     theme: dict[str, str] = Field(default_factory=dict)  # palette by world
     keys: dict[str, dict[Action, Keys]] = Field(default_factory=dict)  # world → action → key names
     commands: dict[Command, Keys] = Field(default_factory=dict)
 
-    @field_validator("recordings")
+    @field_validator("recordings", "saves")
     @classmethod
-    def _folder(cls, recordings: Path) -> Path:
-        if "\0" in str(recordings):
+    def _folder(cls, folder: Path) -> Path:
+        if "\0" in str(folder):
             raise ValueError("expected a folder's name")
         try:
-            return recordings.expanduser()
+            return folder.expanduser()
         except RuntimeError as error:
-            raise ValueError(f"expected a folder, but the home of {recordings.parts[0]} is not known") from error
+            raise ValueError(f"expected a folder, but the home of {folder.parts[0]} is not known") from error
 
     @model_validator(mode="after")
     def _keys_make_sense(self) -> Settings:
@@ -72,7 +78,7 @@ class Settings(BaseModel):
     @property
     def command_keys(self) -> dict[Command, tuple[str, ...]]:
         """Key names of every command, the player's choice first."""
-        return {command: tuple(self.commands.get(command, names)) for command, names in COMMAND_KEYS.items()}
+        return {command: chosen_keys(self.commands.get(command), names) for command, names in COMMAND_KEYS.items()}
 
 
 def read_settings(path: Path) -> Settings:

@@ -7,9 +7,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from engine.backends.wish import BackendWish
-from engine.checkpoint import Checkpoint, load_checkpoint
+from engine.checkpoint import Checkpoint, load_checkpoint, verify_file
 from engine.frame_loop import FrameLoop
-from engine.session import Session
+from engine.session import Begin, Session
 from engine.timeline import Timeline
 from models.manifest import BadInput, Manifest
 
@@ -52,9 +52,9 @@ class Shelf:
         return self._checkpoints[name]
 
     def after(self, name: str) -> str:
-        """The world behind `name`, round and round."""
+        """The world behind `name`, round and round; the first behind one that isn't here."""
         names = self.names
-        return names[(names.index(name) + 1) % len(names)]
+        return names[(names.index(name) + 1) % len(names)] if name in names else names[0]
 
     def request(self, name: str) -> Future[Session]:
         """A world's session, being built in the background from the first request on."""
@@ -69,14 +69,18 @@ class Shelf:
 
     def prepare(self, name: str, start: int, rng_seed: int) -> Future[Session]:
         """A world's session, built if need be and reset, all in the background."""
+        return self.prepare_by(name, lambda session: session.reset(start, rng_seed))
+
+    def prepare_by(self, name: str, begin: Begin) -> Future[Session]:
+        """The same, but `begin` leads to the frame that play begins with."""
         built = self.request(name)
 
-        def reset() -> Session:
+        def lead() -> Session:
             session = built.result()
-            session.reset(start, rng_seed)
+            begin(session)
             return session
 
-        return self._builder.submit(reset)
+        return self._builder.submit(lead)
 
     def retire(self, loop: FrameLoop) -> None:
         """A loop was told to end: wait for it in the background, before its session can be prepared again."""
@@ -116,6 +120,7 @@ def build_session(
     """A session on the backend that was wished for, warmed up; or on what stands in for it, and why."""
     from engine.backends.choice import make_backend  # the runtimes take a while to import: never before the menu shows
 
+    verify_file(checkpoint.folder, checkpoint.manifest.graphs.step, checkpoint.manifest)  # it may be hours later
     choice = make_backend(checkpoint, wish, progress)
     return Session(checkpoint, choice.backend, timeline=Timeline()), choice.problem
 

@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from engine.mailbox import ActionMailbox
+from engine.session import Session
 from models.actions import Action
 from models.manifest import BadInput, Manifest
 
@@ -61,6 +63,19 @@ class ScriptAutoplayer:
     def next_action(self, pixels: npt.NDArray[np.uint8]) -> Action:
         """The script's next action."""
         return next(self._actions)
+
+
+class AutoplayMailbox(ActionMailbox):
+    """An autoplayer at the place of the keys: it looks at the newest picture whenever the loop takes an action."""
+
+    def __init__(self, autoplayer: Autoplayer, session: Session) -> None:
+        super().__init__()
+        self._autoplayer = autoplayer
+        self._session = session
+
+    def take(self) -> tuple[Action, float | None]:
+        """The autoplayer's action; no key is behind it."""
+        return self._autoplayer.next_action(self._session.frame.pixels), None
 
 
 def make_autoplayer(name: str, manifest: Manifest, seed: int) -> Autoplayer:

@@ -60,7 +60,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     """Read the manifest, verify size and sha256 of every file, read the start frames. Raises BadInput."""
     manifest = read_manifest(folder)
     for name in manifest.files:
-        _verify_file(folder, name, manifest)
+        verify_file(folder, name, manifest)
     starts = read_start_frames(folder / manifest.start_frames, manifest)
     return Checkpoint(folder, manifest, starts.tokens, starts.actions, starts.pixels, starts.level_seed)
 
@@ -107,7 +107,8 @@ def read_start_frames(path: Path, manifest: Manifest) -> StartFrames:
     return starts
 
 
-def _verify_file(folder: Path, name: str, manifest: Manifest) -> None:
+def verify_file(folder: Path, name: str, manifest: Manifest) -> None:
+    """Check a file's size and sha256 against the manifest. Raises BadInput."""
     entry, path = manifest.files[name], folder / name
     try:
         found = path.stat()

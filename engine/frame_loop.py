@@ -9,12 +9,18 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
 
 from engine.mailbox import ActionMailbox, FrameMailbox
+from engine.moment import Moment
 from engine.pacing import Pacer
 from engine.recorder import Recorder
 from engine.session import Session
+from engine.start import Start
 from engine.telemetry import Telemetry
+
+T = TypeVar("T")
 
 SLOWEST, FASTEST = 0.125, 8.0  # times the world's own speed
 REWIND_PATIENCE = 0.4  # seconds that getting ready to play on may take
@@ -110,9 +116,20 @@ class FrameLoop:
         """Pause, and make one frame."""
         self._ask(self._step_once)
 
-    def request_reset(self, start: int, rng_seed: int) -> None:
+    def request_reset(self, start: Start, rng_seed: int) -> None:
         """Begin anew from another start."""
         self._ask(lambda: self._reset(start, rng_seed))
+
+    def call(self, work: Callable[[Session], T]) -> Future[T]:
+        """Have something short done with the session between two ticks, such as taking its moment. What `work` raises
+        is the future's own. It never comes to an end when the loop ends first."""
+        result: Future[T] = Future()
+        self._ask(lambda: self._call(work, result))
+        return result
+
+    def resume_at(self, moment: Moment) -> None:
+        """Go on from a moment of this world. A recording must have been ended: it can't tell of another past."""
+        self._ask(lambda: self._resume_at(moment))
 
     def set_capped(self, capped: bool) -> None:
         """Speed cap on (the world's tick rate) or off."""
@@ -250,13 +267,26 @@ class FrameLoop:
         self._cursor = None
         self._pacer.capped = self._capped
 
-    def _reset(self, start: int, rng_seed: int) -> None:
+    def _reset(self, start: Start, rng_seed: int) -> None:
         self._leave_rewind()
         frame = self._session.reset(start, rng_seed)
         if self._recorder is not None:
             self._recorder.add_reset(start, rng_seed)
             self._recorder.add(frame)
         self._frames.put(frame)
+        self._restart_grid()
+
+    def _call(self, work: Callable[[Session], T], result: Future[T]) -> None:
+        self._end_rewind()
+        try:
+            result.set_result(work(self._session))
+        except Exception as error:  # whoever asked has to hear it, whatever it is
+            result.set_exception(error)
+        self._restart_grid()
+
+    def _resume_at(self, moment: Moment) -> None:
+        self._leave_rewind()
+        self._frames.put(self._session.resume(moment))
         self._restart_grid()
 
     def _record(self, recorder: Recorder | None) -> None:

@@ -12,7 +12,7 @@ from engine.backends.base import Backend
 from engine.checkpoint import Checkpoint
 from engine.pacing import Pacer
 from engine.recorder import Recorder
-from engine.session import Session
+from engine.session import Begin, Session
 from engine.telemetry import Spread, spread_ms
 from models.manifest import BadInput
 
@@ -43,12 +43,16 @@ def play_headless(
     paced: bool = False,
     clock: Callable[[], float] = time.perf_counter,
     sleep: Callable[[float], None] = time.sleep,
+    begin: Begin | None = None,
 ) -> HeadlessReport:
-    """Generate `frames` frames, as fast as can be or at the world's tick rate. Raises BadInput before playing."""
+    """Generate `frames` frames, as fast as can be or at the world's tick rate. Raises BadInput before playing.
+
+    `begin` leads to the frame to play on from, in place of `start` and `rng_seed`.
+    """
     if frames < 1:
         raise BadInput(f"frames: expected at least 1, found {frames}")
     session = Session(checkpoint, backend, clock)
-    frame = session.reset(start, rng_seed)
+    frame = session.reset(start, rng_seed) if begin is None else begin(session)
     recorder = None if record_dir is None else Recorder(record_dir)
     if recorder is not None:
         recorder.begin(session)

@@ -37,7 +37,9 @@ class Pacer:
             self._next = now + self.period
             return now
         deadline = self._next
-        while (left := deadline - self.clock()) > 0:
+        if deadline - now > LATE_TICKS * self.period:  # the clock was set back: it may be hours until then
+            deadline = now
+        while 0 < (left := deadline - self.clock()) <= LATE_TICKS * self.period:
             self._sleep(left)
         self._next = deadline + self.period
         return deadline

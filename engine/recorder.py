@@ -27,6 +27,7 @@ from engine.history import History
 from engine.machine import package_version
 from engine.recording import ACTIONS_NAME, SESSION_NAME, TEXT_LIMIT, VIDEO_NAME, BackendEvent, SessionHeader
 from engine.session import Session
+from engine.start import Start, start_fields
 from engine.video import VideoWriter
 from engine.whole_file import WholeFile
 from models.manifest import BadInput, Manifest
@@ -93,9 +94,9 @@ class Recorder:
         self._add_line(_line(index=frame.index, action=frame.action.value, tokens_digest=frame.tokens_digest))
         self._add_picture(frame.pixels, wait)
 
-    def add_reset(self, start: int, rng_seed: int) -> None:
+    def add_reset(self, start: Start, rng_seed: int) -> None:
         """The session begins anew; its frame 0 is added next."""
-        self._add_line(_line(event="reset", start=start, rng_seed=rng_seed))
+        self._add_line(_line(event="reset", **start_fields(start), rng_seed=rng_seed))
 
     def add_rewind(self, index: int) -> None:
         """Play went back to frame `index`; the frame after it is added next."""
@@ -261,7 +262,10 @@ def _header(session: Session, palette: str | None) -> SessionHeader:
     manifest, info = session.checkpoint.manifest, session.ran_on[0][1]
     if manifest.pixels == "palette" and palette not in manifest.palettes:
         palette = next(iter(manifest.palettes))
+    begun = start_fields(session.start)
     return SessionHeader(
+        start=int(begun["start"]),
+        start_tokens=str(begun["start_tokens"]) if "start_tokens" in begun else None,
         dreamcade=package_version("dreamcade"),
         world=manifest.name,
         checkpoint_digest=manifest.digest,
@@ -271,7 +275,6 @@ def _header(session: Session, palette: str | None) -> SessionHeader:
         threads=info.threads,
         instruction_set=info.instruction_set,
         rng_seed=session.rng_seed,
-        start=session.start,
         tick_rate=manifest.tick_rate,
         palette=palette,
         video_from=session.index,
@@ -279,7 +282,7 @@ def _header(session: Session, palette: str | None) -> SessionHeader:
 
 
 def _write_header(folder: Path, header: SessionHeader) -> None:
-    text = yaml.safe_dump(header.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump(header.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True)
     write_atomically(folder / SESSION_NAME, text.encode())
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.machine import MOST_THREADS
+from engine.start import START_LIMIT
 from models.actions import Action
 from models.manifest import BadInput, first_problem, read_yaml
 
@@ -24,10 +25,11 @@ VIDEO_NAME = "video.mp4"
 
 HEADER_LIMIT = 1 << 16  # bytes
 ACTIONS_LIMIT = 1 << 29  # bytes: two months at 30 ticks
-LINE_LIMIT = 1 << 12  # bytes; a line is about eighty
+LINE_LIMIT = 1 << 15  # bytes; a line is about eighty, but one that begins anew from a picture holds its tokens
 
 Count = Annotated[int, Field(strict=True, ge=0, lt=1 << 63)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+StartTokens = Annotated[str, Field(max_length=START_LIMIT)]  # of a picture; `start` is 0 then
 TEXT_LIMIT = 200
 Text = Annotated[str, Field(max_length=TEXT_LIMIT)]
 
@@ -50,17 +52,21 @@ class SessionHeader(_Strict):
     instruction_set: Text
     rng_seed: Count
     start: Count
+    start_tokens: StartTokens | None = None
     tick_rate: Annotated[int, Field(strict=True, ge=1, le=240)]
     palette: Text | None = None
     video_from: Count = 0
 
 
 class FrameEntry(_Strict):
-    """A line of a frame: its index since the last reset, the action that led to it, its tokens digest."""
+    """A line of a frame: its index since the last reset, the action that led to it, its tokens digest.
+
+    In a folder every frame has its digest; a shared file leaves most of them out.
+    """
 
     index: Count
     action: Action
-    tokens_digest: Digest
+    tokens_digest: Digest | None
 
 
 class ResetEvent(_Strict):
@@ -68,6 +74,7 @@ class ResetEvent(_Strict):
 
     event: Literal["reset"] = "reset"
     start: Count
+    start_tokens: StartTokens | None = None
     rng_seed: Count
 
 
@@ -103,6 +110,16 @@ class SessionRecord:
     header: SessionHeader
     entries: tuple[Entry, ...]
     torn: bool
+    shared: bool = False  # `folder` is a shared file
+
+    @property
+    def header_place(self) -> str:
+        """Where the header stands, for messages."""
+        return str(self.folder) if self.shared else str(self.folder / SESSION_NAME)
+
+    def entry_place(self, number: int) -> str:
+        """Where entry `number` stands, for messages."""
+        return f"{self.folder}: entry {number + 1}" if self.shared else f"{self.folder / ACTIONS_NAME}:{number + 1}"
 
     @property
     def frames(self) -> int:
@@ -112,14 +129,19 @@ class SessionRecord:
 
 def read_session(folder: Path) -> SessionRecord:
     """Read a session folder. Raises BadInput naming file, line and field."""
+    header = read_header(folder)
+    entries, torn = _read_entries(folder / ACTIONS_NAME)
+    return SessionRecord(folder, header, tuple(entries), torn)
+
+
+def read_header(folder: Path) -> SessionHeader:
+    """Read what a session folder began from. Raises BadInput naming file and field."""
     path = folder / SESSION_NAME
     document = read_yaml(path, HEADER_LIMIT)
     try:
-        header = SessionHeader.model_validate(document)
+        return SessionHeader.model_validate(document)
     except ValidationError as error:
         raise BadInput(f"{path}: {first_problem(error)}") from error
-    entries, torn = _read_entries(folder / ACTIONS_NAME)
-    return SessionRecord(folder, header, tuple(entries), torn)
 
 
 def _read_entries(path: Path) -> tuple[list[Entry], bool]:
@@ -138,7 +160,7 @@ def _read_entries(path: Path) -> tuple[list[Entry], bool]:
                         return entries, True
                     raise BadInput(f"{path}:{len(entries) + 1}: line: expected at most {LINE_LIMIT} bytes")
                 entry = _read_entry(f"{path}:{len(entries) + 1}", line)
-                newest = _check_order(f"{path}:{len(entries) + 1}", newest, entry)
+                newest = check_order(f"{path}:{len(entries) + 1}", newest, entry)
                 entries.append(entry)
     except FileNotFoundError:
         return [], False  # killed before the first frame
@@ -159,12 +181,15 @@ def _read_entry(place: str, line: bytes) -> Entry:
             raise BadInput(f"{place}: event: expected one of {', '.join(_EVENTS)}")
         kind = _EVENTS[name]
     try:
-        return kind.model_validate(document)
+        entry = kind.model_validate(document)
     except ValidationError as error:
         raise BadInput(f"{place}: {first_problem(error)}") from error
+    if isinstance(entry, FrameEntry) and entry.tokens_digest is None:
+        raise BadInput(f"{place}: tokens_digest: expected 16 hex digits")
+    return entry
 
 
-def _check_order(place: str, newest: int | None, entry: Entry) -> int | None:
+def check_order(place: str, newest: int | None, entry: Entry) -> int | None:
     """Index of the newest frame after `entry`; `newest` is the one before it, None where frame 0 is expected."""
     if isinstance(entry, FrameEntry):
         expected = 0 if newest is None else newest + 1

@@ -12,12 +12,17 @@ from engine.backends.base import Backend, BackendInfo
 from engine.checkpoint import Checkpoint
 from engine.frame import Frame, FrameTimes, tokens_digest
 from engine.history import DIGEST_BYTES, History
+from engine.moment import Moment
 from engine.noise import frame_noise
+from engine.start import PictureStart, Start
 from engine.timeline import Timeline
 from models.actions import Action
 from models.manifest import BadInput, Manifest
 
 RNG_SEED_LIMIT = 1 << 63  # an rng_seed is a non-negative 64-bit number
+
+Begin = Callable[["Session"], Frame]  # leads a new session to the frame that play begins with
+Context = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint8]]
 
 
 class Session:
@@ -36,7 +41,7 @@ class Session:
         self.checkpoint = checkpoint
         self.backend = backend
         self.timeline = timeline
-        self.start = 0
+        self.start: Start = 0
         self.rng_seed = 0
         self._clock = clock
         self._frame: Frame | None = None
@@ -75,9 +80,9 @@ class Session:
         self.backend.close()
         self.backend = backend
 
-    def reset(self, start: int, rng_seed: int) -> Frame:
+    def reset(self, start: Start, rng_seed: int) -> Frame:
         """Begin anew from start `start`: the state sees that start's context. Returns frame 0. Raises BadInput."""
-        tokens, actions = self._context(start, rng_seed)
+        tokens, actions, pixels = self._context(start, rng_seed)
         taken = self._clock()
         self.backend.reset()
         unused = np.zeros(self.checkpoint.manifest.tokens, np.float32)  # what it would choose is not taken
@@ -89,8 +94,7 @@ class Session:
         self._ran_on.clear()
         if self.timeline is not None:
             self.timeline.clear()
-        pixels = self.checkpoint.start_pixels[start].copy()
-        return self._advance(0, Action.NOOP, tokens[-1].copy(), pixels, 0.0, taken, None)
+        return self._advance(0, Action.NOOP, tokens[-1].copy(), pixels.copy(), 0.0, taken, None)
 
     def step(self, action: Action, key_time: float | None = None) -> Frame:
         """The next frame. An action that this world doesn't know becomes the nearest that it knows."""
@@ -121,6 +125,31 @@ class Session:
         action = self._listed[self._played[index]]
         return Frame(index, action, kept.pixels, kept.tokens, digest, kept.entropy, FrameTimes(now, None, 0.0, now))
 
+    def moment(self) -> Moment:
+        """All that it takes to go on from here, here or in another process."""
+        return Moment(
+            self.start,
+            self.rng_seed,
+            self.frame,
+            self.backend.get_state(),
+            bytes(self._played),
+            bytes(self._digests),
+            self.ran_on,
+        )
+
+    def resume(self, moment: Moment) -> Frame:
+        """Go on from a moment of this world as if it had never been left. What was played before is forgotten."""
+        self.backend.set_state(moment.state)
+        self.start, self.rng_seed = moment.start, moment.rng_seed
+        self._played[:] = moment.played
+        self._digests[:] = moment.digests
+        self._ran_on = list(moment.ran_on)
+        self._frame = moment.frame
+        if self.timeline is not None:
+            self.timeline.clear()
+            self.timeline.add(moment.frame, self.backend.get_state)
+        return moment.frame
+
     def _make(self, action: Action, key_time: float | None) -> Frame:
         last = self.frame
         taken = self._clock()
@@ -148,15 +177,19 @@ class Session:
         self._frame = frame
         return frame
 
-    def _context(self, start: int, rng_seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def _context(self, start: Start, rng_seed: int) -> Context:
+        """Tokens int64 [C,P], actions int64 [C-1] and the last frame's pixels that a session begins with."""
         checkpoint = self.checkpoint
-        if not 0 <= start < checkpoint.starts:
-            raise BadInput(f"{checkpoint.manifest.name}: start: expected 0 to {checkpoint.starts - 1}, found {start}")
         if not 0 <= rng_seed < RNG_SEED_LIMIT:
             raise BadInput(
                 f"{checkpoint.manifest.name}: rng_seed: expected 0 to {RNG_SEED_LIMIT - 1}, found {rng_seed}"
             )
-        return checkpoint.start_tokens[start], checkpoint.start_actions[start]
+        if isinstance(start, PictureStart):  # as if the picture had stood still for as long as a start's context
+            count = checkpoint.start_tokens.shape[1]
+            return np.tile(start.tokens, (count, 1)), np.zeros(count - 1, np.int64), start.pixels
+        if not 0 <= start < checkpoint.starts:
+            raise BadInput(f"{checkpoint.manifest.name}: start: expected 0 to {checkpoint.starts - 1}, found {start}")
+        return checkpoint.start_tokens[start], checkpoint.start_actions[start], checkpoint.start_pixels[start]
 
     def _advance(
         self,

@@ -115,6 +115,12 @@ class Telemetry:
         with self._lock:
             self._dropped = dropped
 
+    @property
+    def intervals(self) -> list[float]:
+        """Seconds between the last frames, at most the window's number of them."""
+        with self._lock:
+            return list(self._intervals)
+
     def snapshot(self) -> TelemetrySnapshot:
         """The figures now."""
         rss, vram = self._memory_now()

@@ -27,13 +27,14 @@ _ENCODER = {"preset": "ultrafast", "tune": "zerolatency", "crf": "20", "bf": "0"
 class VideoWriter:
     """Encodes pictures of one shape to H.264. Used by one thread. Raises OSError when the disk refuses."""
 
-    def __init__(self, path: Path, shape: tuple[int, ...], tick_rate: int) -> None:
-        """`shape` is that of the pictures: (H, W) of palette indices or (H, W, 3)."""
+    def __init__(self, path: Path, shape: tuple[int, ...], tick_rate: int, scale: int | None = None) -> None:
+        """`shape` is that of the pictures: (H, W) of palette indices or (H, W, 3). `scale` enlarges them by a whole
+        number, None as suits their size; width and height must come out even."""
         import av  # takes a while to import, and only a recording needs it
         from av.video.reformatter import VideoReformatter
 
         height, width = shape[:2]
-        scale = 2 * max(1, SIDE // 2 // max(height, width))  # even, as the chroma planes want it
+        scale = scale or 2 * max(1, SIDE // 2 // max(height, width))  # even, as the chroma planes want it
         self._size = (width * scale, height * scale)
         self._file = WholeFile(path)
         self._container: av.container.OutputContainer = av.open(

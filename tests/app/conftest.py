@@ -189,8 +189,8 @@ def shelf(worlds: Path) -> Iterator[Shelf]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Defaults, but recordings go to a temporary folder."""
-    return Settings(recordings=tmp_path / "recordings")
+    """Defaults, but recordings and saves go to a temporary folder."""
+    return Settings(recordings=tmp_path / "recordings", saves=tmp_path / "saves")
 
 
 @pytest.fixture

@@ -68,7 +68,10 @@ def without_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "linux")
 
 
-@pytest.mark.parametrize("command", [[], ["play"], ["bench"], ["replay"], ["worlds"], ["worlds", "verify"], ["doctor"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], ["play"], ["bench"], ["replay"], ["worlds"], ["worlds", "verify"], ["doctor"], ["export"], ["import"]],
+)
 def test_every_command_has_help(run: Run, command: list[str]) -> None:
     code, out, err = run(*command, "--help")
     assert (code, err) == (0, "")
@@ -100,6 +103,17 @@ def test_every_command_has_help(run: Run, command: list[str]) -> None:
         ["replay", "nowhere", "--verify"],
         ["bench", "--world", "nowhere"],
         ["worlds", "verify", "nowhere"],
+        ["play", "--start", "nowhere.png", "--world", "platformer"],
+        ["play", "--start", "nowhere.png", "--headless"],
+        ["play", "--start", ""],
+        ["play", "--from", "nowhere@3"],
+        ["play", "--from", "nowhere@three"],
+        ["play", "--from", "@3", "--headless"],
+        ["play", "--from", "nowhere@3", "--seed", "4"],
+        ["export", "nowhere", "a.dreamcade"],
+        ["export", "nowhere", "a.mp4"],
+        ["export", "nowhere", "a.gif"],
+        ["import", "nowhere", "folder"],
         ["play", "--headless", "--world", "x" * 5000],
         ["replay", "x" * 5000],
         ["replay", "x" * 5000, "--verify"],
@@ -336,3 +350,64 @@ def test_doctor_clears_the_engine_cache(run: Run, tmp_path: Path, monkeypatch: p
     assert code == 0 and "1 engines" in out
     code, out, _ = run("doctor", "--clear-cache")
     assert code == 0 and "deleted 1 files" in out and not list((tmp_path / "engines").iterdir())
+
+
+def test_a_session_goes_round_the_world_as_a_small_file(
+    run: Run, recording: Path, worlds: Path, tmp_path: Path
+) -> None:
+    shared, again = tmp_path / "a.dreamcade", tmp_path / "again"
+    assert run("export", recording, shared)[0] == 0
+    assert shared.stat().st_size < 2000
+    code, out, _ = run("replay", shared, "--verify", "--world", worlds / "hills")
+    assert code == 0 and "all 31 frames" in out
+    code, out, _ = run("import", shared, again, "--world", worlds / "hills", "--json", tmp_path / "report.json")
+    assert code == 0 and "same" in out
+    assert json.loads((tmp_path / "report.json").read_text())["frames"] == 31
+    assert (again / "actions.ndjson").read_bytes() == (recording / "actions.ndjson").read_bytes()
+    code, _, err = run("export", shared, tmp_path / "a.mp4", "--scale", 2, "--world", worlds / "hills")
+    assert (code, err) == (0, "") and (tmp_path / "a.mp4").stat().st_size > 0
+    one_line(run("export", recording, shared, "--scale", 2)[2])
+
+
+def test_a_shared_session_that_differs_is_told(run: Run, recording: Path, worlds: Path, tmp_path: Path) -> None:
+    shared = tmp_path / "a.dreamcade"
+    flip_an_action(recording, 12)
+    run("export", recording, shared)
+    code, out, _ = run("replay", shared, "--verify", "--world", worlds / "hills")
+    assert code == 1 and "differs at frame 30" in out and "frame 0 is still the same" in out
+    code, out, _ = run("import", shared, tmp_path / "again", "--world", worlds / "hills")
+    assert code == 1 and "differs from frame 30 on" in out
+
+
+def test_play_goes_on_from_a_frame_of_a_recording(run: Run, recording: Path, worlds: Path, tmp_path: Path) -> None:
+    branch = tmp_path / "branch"
+    arguments = ["--headless", "--world", worlds / "hills", "--autoplay", "random", "--frames", 10, "--record", branch]
+    code, out, _ = run("play", "--from", f"{recording}@20", *arguments)
+    assert code == 0 and "branched at frame 20: all before it came out as recorded" in out
+    before, after = (path.joinpath("actions.ndjson").read_text().splitlines() for path in (recording, branch))
+    assert len(after) == 31 and after[:21] == before[:21] and after[21:] != before[21:31]
+    assert run("replay", branch, "--verify", "--world", worlds / "hills")[0] == 0
+    code, _, err = run("play", "--from", f"{recording}@31", *arguments)
+    assert code == 2 and "frame: expected 0 to 30, found 31" in one_line(err)
+
+
+def test_a_branch_plays_in_the_window(run: Run, recording: Path, worlds: Path, tmp_path: Path) -> None:
+    branch = tmp_path / "branch"
+    arguments = ["--world", worlds / "hills", "--autoplay", "random", "--frames", 30, "--record", branch]
+    code, _, err = run("play", "--from", f"{recording}@20", *arguments)
+    assert (code, err) == (0, "")
+    before, after = (path.joinpath("actions.ndjson").read_text().splitlines() for path in (recording, branch))
+    assert len(after) >= 31 and after[:21] == before[:21]
+
+
+def test_play_begins_from_a_picture(run: Run, worlds: Path, tmp_path: Path) -> None:
+    import pygame
+
+    picture, recording = tmp_path / "a.png", tmp_path / "rec"
+    pygame.image.save(pygame.Surface((50, 30)), str(picture))
+    arguments = ["--world", worlds / "hills", "--headless", "--frames", 5, "--json", tmp_path / "r.json"]
+    code, out, _ = run("play", "--start", picture, *arguments, "--record", recording)
+    assert code == 0 and "of pixels kept" in out
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["start"] == "picture" and 0 <= report["reconstruction"]["exact_pixels"] <= 1
+    assert run("replay", recording, "--verify", "--world", worlds / "hills")[0] == 0

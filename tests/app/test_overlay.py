@@ -13,7 +13,7 @@ from engine.backends.base import BackendInfo
 from engine.telemetry import Spread, TelemetrySnapshot
 
 EMPTY = Spread(None, None, None)
-FACTS = PlayFacts("Hills", 30, 12, 1, 5, 29.9, True)
+FACTS = PlayFacts("Hills", 30, 12, "1", 5, 29.9, True)
 
 
 def figures(**changes: object) -> TelemetrySnapshot:

@@ -21,6 +21,7 @@ from engine.recording import RewindEvent, read_session
 from engine.replay import verify
 from engine.session import Session
 from models.actions import Action
+from models.manifest import BadInput
 
 Tap = Callable[..., None]
 Turns = Callable[..., None]
@@ -58,11 +59,14 @@ def test_a_key_becomes_the_action_and_its_latency_is_stamped(playing: Player, ta
     assert 0 < latency.p50 < 1000
 
 
-def test_losing_the_keyboard_lets_every_key_go(playing: Player, tap: Tap, turns: Turns) -> None:
+def test_losing_the_keyboard_lets_every_key_go_and_pauses(playing: Player, tap: Tap, turns: Turns) -> None:
     assert playing.round is not None
     tap(pygame.K_LEFT)
     turns(playing, lambda: playing.round.newest.action is Action.LEFT)
     pygame.event.post(pygame.event.Event(pygame.WINDOWFOCUSLOST))
+    turns(playing, lambda: playing.round.loop.paused)
+    assert playing.hud.paused and "background" in playing.hud.message
+    tap(pygame.K_p)
     turns(playing, lambda: playing.round.newest.action is Action.NOOP)
 
 
@@ -410,6 +414,23 @@ def test_nothing_changes_play_that_is_measured(
     player.poll()
     assert player.outcome is Outcome.MENU
     player.leave()
+
+
+def test_a_lost_display_is_one_line_and_the_recording_is_whole(
+    playing: Player, tap: Tap, turns: Turns, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tap(pygame.K_r)
+    turns(playing, lambda: playing.round.recorder is not None and playing.round.recorder.frames > 3)
+    checkpoint = playing.round.session.checkpoint
+
+    def lost() -> None:
+        raise pygame.error("video system not initialized")
+
+    monkeypatch.setattr(pygame.display, "flip", lost)
+    with pytest.raises(BadInput, match=r"display: .* lost \(video system not initialized\)"):
+        playing.run_until_left()
+    (folder,) = settings.recordings.iterdir()
+    assert verify(read_session(folder), checkpoint, OnnxBackend(checkpoint, 1)).same
 
 
 def test_escape_and_closing_leave(playing: Player, tap: Tap) -> None:

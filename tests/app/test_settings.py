@@ -45,8 +45,8 @@ def test_a_good_file(file: Path) -> None:
     assert (found.scale, found.overlay, found.threads) == (5, True, 2)
     assert found.recordings == Path.home() / "clips"
     assert found.keys["hills"][Action.JUMP] == ("z", "space")
-    assert found.command_keys[Command.PAUSE] == ("end",)
-    assert found.command_keys[Command.RECORD] == ("r",)
+    assert found.command_keys[Command.PAUSE] == ("end", "pad start")
+    assert found.command_keys[Command.RECORD] == ("r", "pad r3")
 
 
 def test_an_empty_file_is_all_defaults(file: Path) -> None:

@@ -65,3 +65,14 @@ def test_why_another_backend_plays_is_told_once(worlds: Path, monkeypatch: pytes
 
 def _refuse(*given: object, **named: object) -> None:
     raise NoCard("no NVIDIA driver is running here")
+
+
+def test_a_graph_that_was_swapped_since_it_was_checked_is_not_loaded(
+    worlds: Path, make_world: Callable[..., Path]
+) -> None:
+    folder = make_world("swapped")
+    shelf = Shelf([folder], BackendWish(threads=1))
+    (folder / "step.onnx").write_bytes((worlds / "hills" / "encoder.onnx").read_bytes())
+    with pytest.raises(BadInput, match=r"step\.onnx: (size|sha256): expected"):
+        shelf.prepare("swapped", 0, 1).result(timeout=20)
+    shelf.close()

@@ -14,7 +14,8 @@ import pytest
 
 from engine.backends.base import StepOutput
 from engine.backends.onnx import OnnxBackend
-from engine.checkpoint import Checkpoint
+from engine.checkpoint import Checkpoint, load_checkpoint
+from engine.decoder import decode
 from engine.frame import Frame
 from engine.frame_loop import FrameLoop
 from engine.mailbox import ActionMailbox, FrameMailbox
@@ -23,9 +24,11 @@ from engine.recorder import Recorder
 from engine.recording import RewindEvent, read_session
 from engine.replay import verify
 from engine.session import Session
+from engine.start_picture import encode_picture
 from engine.telemetry import Telemetry
 from engine.timeline import Timeline
 from models.actions import Action
+from models.manifest import BadInput
 
 PATIENCE = 10.0  # seconds that a test waits for the other thread before it fails
 
@@ -322,3 +325,37 @@ def test_fast_forward_beyond_the_machine_is_not_late(stand: Stand) -> None:
     collect(stand, 30)
     snapshot = stand.telemetry.snapshot()
     assert (snapshot.late, snapshot.missed) == (0, 0)
+
+
+def test_a_call_between_two_ticks(stand: Stand) -> None:
+    collect(stand, 10)
+    moment = stand.loop.call(Session.moment).result(PATIENCE)
+    assert moment.frame.index == 10 == stand.loop.session.index
+    with pytest.raises(ValueError, match="frame: expected 0 to 10"):
+        stand.loop.call(lambda session: session.rewind_to(99)).result(PATIENCE)
+    stand.loop.single_step()
+    stand.wait(lambda: stand.loop.session.index == 11)
+    digest = stand.loop.session.frame.tokens_digest
+    stand.loop.resume_at(moment)
+    stand.loop.single_step()
+    stand.wait(lambda: stand.loop.session.index == 11)
+    assert stand.loop.session.frame.tokens_digest == digest
+
+
+def test_files_swapped_under_a_running_session_are_not_used(
+    make_world: Callable[..., Path], checkpoint: Checkpoint
+) -> None:
+    """The step graph is in memory; what is loaded later is checked again."""
+    folder = make_world()
+    own = load_checkpoint(folder)
+    session = Session(own, OnnxBackend(own, threads=1))
+    session.reset(0, 7)
+    first = session.step(Action.LEFT).tokens_digest
+    for name in ("step.onnx", "encoder.onnx", "decoder.onnx", "start_frames.npz"):
+        (folder / name).write_bytes((checkpoint.folder / "step.onnx").read_bytes() + b"x")
+    session.reset(0, 7)
+    assert session.step(Action.LEFT).tokens_digest == first
+    with pytest.raises(BadInput, match=r"encoder\.onnx: size: expected"):
+        encode_picture(np.zeros((8, 8, 3), np.uint8), own, session.backend)
+    with pytest.raises(BadInput, match=r"decoder\.onnx: size: expected"):
+        decode(own, session.frame.tokens)

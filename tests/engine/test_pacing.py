@@ -85,3 +85,32 @@ def test_restart_begins_now_with_another_rate(hand: HandTime) -> None:
     hand.now += 0.02
     pace.restart(20)
     assert [pace.wait(), pace.wait()] == pytest.approx([100.02, 100.07])
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0, -0.5])
+def test_a_clock_that_jumps_costs_no_burst_and_no_long_sleep(hand: HandTime, jump: float) -> None:
+    pace = pacer(hand)
+    pace.wait()
+    hand.now += jump
+    began = hand.now
+    for _ in range(5):
+        pace.wait()
+    assert hand.now - began == pytest.approx(0.4) and max(hand.sleeps) <= 0.11
+
+
+def test_a_clock_that_is_set_back_while_it_sleeps(hand: HandTime) -> None:
+    pace = pacer(hand)
+    pace.wait()
+    began = hand.now
+
+    def sleep(seconds: float) -> None:
+        hand.sleeps.append(seconds)
+        hand.now -= 3600
+
+    pace._sleep = sleep
+    pace.wait()
+    assert len(hand.sleeps) == 1 and hand.now == began - 3600
+    pace._sleep = hand.sleep
+    pace.wait()
+    pace.wait()
+    assert hand.now == pytest.approx(began - 3600 + 0.1)

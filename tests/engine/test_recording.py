@@ -124,7 +124,7 @@ def test_no_header_at_all_is_told(write: Writer, header: bytes) -> None:
         (2, b"{]\n", "actions.ndjson:2: line: expected one JSON object"),
         (2, b"\n", "actions.ndjson:2: line: "),
         (2, b"[]\n", "actions.ndjson:2: document: "),
-        (2, b"x" * 5000 + b"\n", "actions.ndjson:2: line: expected at most 1024 bytes"),
+        (2, b"x" * 50_000 + b"\n", "actions.ndjson:2: line: expected at most 32768 bytes"),
         (2, {"index": 1, "action": "fly", "tokens_digest": DIGEST}, "actions.ndjson:2: action: "),
         (2, {"index": 2, "action": "left", "tokens_digest": DIGEST}, "actions.ndjson:2: index: expected 1, found 2"),
         (2, {"index": 1, "action": "left", "tokens_digest": "short"}, "actions.ndjson:2: tokens_digest: "),

@@ -1,0 +1,46 @@
+"""Typing a name, with a keyboard or with four directions. Owns the text and its cursor; refuses to judge names."""
+
+from __future__ import annotations
+
+import pygame
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_. "
+MOST = 60  # characters
+
+
+class NameEntry:
+    """A line of text. Up and down change the letter under the cursor, left and right move it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text[:MOST]
+        self.cursor = len(self.text)
+
+    def key(self, code: int) -> None:
+        """A key that isn't a letter went down."""
+        if code == pygame.K_LEFT:
+            self.cursor = max(0, self.cursor - 1)
+        elif code == pygame.K_RIGHT:
+            self.cursor = min(len(self.text), self.cursor + 1)
+        elif code == pygame.K_BACKSPACE and self.cursor:
+            self.text = self.text[: self.cursor - 1] + self.text[self.cursor :]
+            self.cursor -= 1
+        elif code == pygame.K_DELETE:
+            self.text = self.text[: self.cursor] + self.text[self.cursor + 1 :]
+        elif code in (pygame.K_UP, pygame.K_DOWN):
+            self._turn(1 if code == pygame.K_UP else -1)
+
+    def type(self, text: str) -> None:
+        """Letters were typed."""
+        printable = "".join(letter for letter in text if letter.isprintable())[: MOST - len(self.text)]
+        self.text = self.text[: self.cursor] + printable + self.text[self.cursor :]
+        self.cursor += len(printable)
+
+    def _turn(self, step: int) -> None:
+        """The next letter under the cursor; behind the end a new one begins."""
+        if self.cursor == len(self.text):
+            if len(self.text) < MOST:
+                self.text += LETTERS[0]
+            return
+        place = LETTERS.find(self.text[self.cursor].lower())
+        letter = LETTERS[(place + step) % len(LETTERS)]
+        self.text = self.text[: self.cursor] + letter + self.text[self.cursor + 1 :]
