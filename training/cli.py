@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -104,35 +105,47 @@ def export(
 @app.command()
 def evaluate(
     world: Annotated[str, typer.Option(help="a bundled world's name, or a checkpoint folder")],
+    split: Annotated[str, typer.Option(help="level seeds: choose, to choose between models, or report")] = "report",
     quick: Annotated[bool, typer.Option("--quick", help="fewer and shorter clips")] = False,
     frames: Annotated[int | None, typer.Option(help="length of each coherence run")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="put the metrics into the checkpoint folder")] = False,
-    out: Annotated[Path | None, typer.Option(help="folder for contact sheets and clips")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for contact sheets, clips and plots")] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option(help="training data to compare the levels with; may be given again")
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1)] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Measure a checkpoint on the report seeds, through its own graphs."""
+    """Measure a checkpoint through its own graphs, on levels that it wasn't trained on."""
     from engine.checkpoint import find_world
     from models.manifest import read_manifest
     from training.evaluate.evaluate import evaluate as measure
-    from training.evaluate.evaluate import extent_of, headline
+    from training.evaluate.evaluate import headline
+    from training.evaluate.extent import extent_of
 
     folder = find_world(world)
-    console = Console(stderr=True)
+    if keep and split != "report":
+        raise BadInput(f"{split}: --split: expected report with --keep, the metrics that ship are of those levels")
+    console, began = Console(stderr=True), time.monotonic()
     metrics = measure(
         folder,
-        extent_of(quick, frames),
+        extent_of(quick, frames, split),
         out=out,
         command=f"dreamcade-train evaluate --world {folder.name}{' --quick' * quick}"
+        + f" --split {split}" * (split != "report")
         + (f" --frames {frames}" if frames is not None else ""),
         threads=threads,
-        progress=lambda line: console.print(line, highlight=False),
+        training_data=data or [],
+        progress=lambda line: console.print(f"{time.monotonic() - began:5.0f} s  {line}", highlight=False),
     )
     if keep:
         from training.seal import attach_metrics
 
         attach_metrics(folder, read_manifest(folder), json.dumps(metrics, indent=1).encode(), headline(metrics))
     _show(metrics, json_file)
+    if metrics["protocol"]["levels"] is not None and metrics["protocol"]["levels"]["shared"]:
+        console.print("levels that were trained on are among those measured on", highlight=False)
+        raise typer.Exit(1)
 
 
 @app.command(name="run")
