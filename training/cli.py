@@ -148,6 +148,32 @@ def evaluate(
         raise typer.Exit(1)
 
 
+@app.command()
+def scorecard(
+    world: Annotated[
+        list[str] | None, typer.Option(help="a bundled world's name, or a checkpoint folder [default: all bundled]")
+    ] = None,
+    bench: Annotated[
+        list[Path] | None, typer.Option(help="a file of dreamcade bench --json; may be given again")
+    ] = None,
+    hourly_price: Annotated[float | None, typer.Option(min=0, help="of the training machine, for the ledger")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="exit code 1 where a gate or target is missed")] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """The project's gates and targets beside what was measured."""
+    from engine.checkpoint import bundled_worlds, find_world
+    from training.scorecard import scorecard as score
+    from training.scorecard_table import show_scorecard
+
+    folders = [find_world(name) for name in world] if world else bundled_worlds()
+    lines, spent = score(folders, bench or [], hourly_price)
+    show_scorecard(Console(), lines, spent)
+    if json_file is not None:
+        _write_json({"lines": [asdict(line) for line in lines], "spent": [asdict(one) for one in spent]}, json_file)
+    if strict and any(line.verdict == "missed" for line in lines):
+        raise typer.Exit(1)
+
+
 @app.command(name="run")
 def run_all(
     world: World = "platformer",
@@ -227,11 +253,15 @@ def _run(world: str, preset_name: str, folder: Path, minutes: dict[str, float | 
 def _show(figures: dict[str, Any], json_file: Path | None) -> None:
     Console().print_json(json.dumps(figures, default=str))
     if json_file is not None:
-        from engine.atomic import write_atomically
+        _write_json(figures, json_file)
 
-        if json_file.is_dir():
-            raise BadInput(f"{json_file}: --json: expected a file's name, found a folder")
-        write_atomically(json_file, json.dumps(figures, indent=1, default=str).encode())
+
+def _write_json(figures: dict[str, Any], path: Path) -> None:
+    from engine.atomic import write_atomically
+
+    if path.is_dir():
+        raise BadInput(f"{path}: --json: expected a file's name, found a folder")
+    write_atomically(path, json.dumps(figures, indent=1, default=str).encode())
 
 
 def main() -> None:

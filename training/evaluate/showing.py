@@ -99,7 +99,7 @@ class Showing:
         points = [(0.0, 1.0)]
         for number, at in enumerate(lost, start=1):
             points += [(at, points[-1][1]), (at, 1 - number / starts)]
-        lines = {"model": [*points, (frames, points[-1][1])], "simulator": [(0, 1), (frames, 1)]}
+        lines: dict[str, Points] = {"model": [*points, (frames, points[-1][1])], "simulator": [(0, 1), (frames, 1)]}
         write_chart(self._folder / "coherence.svg", "Starts still coherent", "frames", "share", lines)
 
     def stability_chart(self, stability: dict[str, Any]) -> None:
