@@ -56,6 +56,28 @@ def collect(
         raise KeyboardInterrupt
 
 
+@app.command(name="import")
+def import_video(
+    video: Annotated[Path, typer.Option(help="the recording's pictures, in any format that FFmpeg reads")],
+    actions: Annotated[Path, typer.Option(help="one action a line, or the actions.ndjson of a session folder")],
+    out: Annotated[Path, typer.Option(help="the data set's folder; a second recording is added to it")],
+    world: Annotated[str, typer.Option(help="platformer or puzzle, or another game's name: then pictures stay RGB")],
+    palette: Annotated[str | None, typer.Option(help="the world's palette that the pictures are in")] = None,
+    split: Annotated[str, typer.Option(help="what the episodes are for: train, choose or report")] = "train",
+    self_generated: Annotated[
+        bool, typer.Option("--self-generated", help="also take what a neural world made itself")
+    ] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Make episodes of a recording of any game."""
+    from training.data.recording import import_recording
+
+    report = import_recording(
+        video, actions, out, game=world, palette=palette, split=split, allow_self_generated=self_generated
+    )
+    _show({"import": asdict(report)}, json_file)
+
+
 @app.command()
 def tokenizer(
     world: World,
@@ -111,8 +133,11 @@ def evaluate(
     keep: Annotated[bool, typer.Option("--keep", help="put the metrics into the checkpoint folder")] = False,
     out: Annotated[Path | None, typer.Option(help="folder for contact sheets, clips and plots")] = None,
     data: Annotated[
-        list[Path] | None, typer.Option(help="training data to compare the levels with; may be given again")
+        list[Path] | None, typer.Option(help="training data to compare the levels with; can be repeated")
     ] = None,
+    teacher: Annotated[Path | None, typer.Option(help="metrics of its teacher: what it has kept is added")] = None,
+    control: Annotated[Path | None, typer.Option(help="metrics of the model trained on data alone")] = None,
+    speedup: Annotated[float | None, typer.Option(min=0, help="its speed, as a multiple of the teacher's")] = None,
     threads: Annotated[int | None, typer.Option(min=1)] = None,
     json_file: JsonFile = None,
 ) -> None:
@@ -138,6 +163,12 @@ def evaluate(
         training_data=data or [],
         progress=lambda line: console.print(f"{time.monotonic() - began:5.0f} s  {line}", highlight=False),
     )
+    if teacher is not None:
+        from training.evaluate.retention import compare
+        from training.scorecard import read_json
+
+        others = read_json(teacher), read_json(control) if control is not None else None
+        metrics["student"] = compare(metrics, *others, speedup)
     if keep:
         from training.seal import attach_metrics
 

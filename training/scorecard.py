@@ -84,7 +84,7 @@ def _metrics(folder: Path, manifest: Manifest) -> dict[str, Any]:
     """The metrics of a folder's own weights; none where there are none or they are of others."""
     if manifest.metrics is None:
         return {}
-    metrics = _read_json(folder / manifest.metrics)
+    metrics = read_json(folder / manifest.metrics)
     of = metrics.get("protocol", {})
     if not isinstance(of, dict):
         raise BadInput(f"{folder / manifest.metrics}: protocol: expected a mapping")
@@ -92,14 +92,15 @@ def _metrics(folder: Path, manifest: Manifest) -> dict[str, Any]:
 
 
 def _bench_results(path: Path) -> list[dict[str, Any]]:
-    document = _read_json(path)
+    document = read_json(path)
     results = document.get("results")
     if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
         raise BadInput(f"{path}: results: expected a list of bench results")
     return results
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON mapping from a file of moderate size. Raises BadInput."""
     try:
         with path.open("rb") as file:
             data = file.read(JSON_LIMIT + 1)

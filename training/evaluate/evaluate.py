@@ -111,7 +111,7 @@ def _layout() -> dict[str, Any]:
         "physics": {"within_2px_16": None, "landing": None, "outcomes": None, "lost": None},
         "levels": {"valid": None},
         "stability": {"frames": None, "player_once": None, "pace_ratios": None, "tile_l1": None, "palette_l1": None},
-        "student": {"similarity": None, "speedup": None},
+        "student": {"similarity": None, "retention": None, "speedup": None},
         "protocol": None,
     }
 
