@@ -1,7 +1,8 @@
 """Which action led to which picture of a recording. Owns the kinds of files that say so; refuses videos.
 
 A plain file has one action a line, by name or as `{"action": NAME}`: line i is taken at picture i and leads to the
-next. The `actions.ndjson` of a session folder is read with the `session.yaml` beside it: a neural world made its pictures.
+next. The `actions.ndjson` of a session folder is read with the `session.yaml` beside it: a neural world made its
+pictures.
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ def _pictures(
             if not container.streams.video:
                 raise BadInput(f"{video}: video: expected a picture stream, found none")
             stream = container.streams.video[0]
-            rate = Fraction(tick_rate) if tick_rate else (stream.average_rate or Fraction(30))
+            rate = Fraction(tick_rate) if tick_rate else _rate(stream)
             first: int | None = None
             for number, frame in enumerate(container.decode(stream)):
                 shown = number
@@ -189,6 +189,13 @@ def _pictures(
         raise BadInput(f"{video}: video: cannot be read ({error.strerror})") from error
     except OSError as error:
         raise BadInput(f"{video}: file: cannot be read ({error.strerror or error})") from error
+
+
+def _rate(stream: av.VideoStream) -> Fraction:
+    """Pictures a second, those that are left out counted in: the average is too low where some are."""
+    average, base = stream.average_rate or Fraction(30), stream.base_rate
+    # Some formats know no rate and give one in which every millisecond could have a picture.
+    return base if base is not None and average <= base < 2 * average else average
 
 
 def _picture(frame: av.VideoFrame, colours: npt.NDArray[np.int64] | None) -> Pictures:
