@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -53,6 +54,28 @@ def collect(
     _show(figures, json_file)
     if not report.complete:
         raise KeyboardInterrupt
+
+
+@app.command(name="import")
+def import_video(
+    video: Annotated[Path, typer.Option(help="the recording's pictures, in any format that FFmpeg reads")],
+    actions: Annotated[Path, typer.Option(help="one action a line, or the actions.ndjson of a session folder")],
+    out: Annotated[Path, typer.Option(help="the data set's folder; a second recording is added to it")],
+    world: Annotated[str, typer.Option(help="platformer or puzzle, or another game's name: then pictures stay RGB")],
+    palette: Annotated[str | None, typer.Option(help="the world's palette that the pictures are in")] = None,
+    split: Annotated[str, typer.Option(help="what the episodes are for: train, choose or report")] = "train",
+    self_generated: Annotated[
+        bool, typer.Option("--self-generated", help="also take what a neural world made itself")
+    ] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Make episodes of a recording of any game."""
+    from training.data.recording import import_recording
+
+    report = import_recording(
+        video, actions, out, game=world, palette=palette, split=split, allow_self_generated=self_generated
+    )
+    _show({"import": asdict(report)}, json_file)
 
 
 @app.command()
@@ -104,35 +127,82 @@ def export(
 @app.command()
 def evaluate(
     world: Annotated[str, typer.Option(help="a bundled world's name, or a checkpoint folder")],
+    split: Annotated[str, typer.Option(help="level seeds: choose, to choose between models, or report")] = "report",
     quick: Annotated[bool, typer.Option("--quick", help="fewer and shorter clips")] = False,
     frames: Annotated[int | None, typer.Option(help="length of each coherence run")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="put the metrics into the checkpoint folder")] = False,
-    out: Annotated[Path | None, typer.Option(help="folder for contact sheets and clips")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for contact sheets, clips and plots")] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option(help="training data to compare the levels with; can be repeated")
+    ] = None,
+    teacher: Annotated[Path | None, typer.Option(help="metrics of its teacher: what it has kept is added")] = None,
+    control: Annotated[Path | None, typer.Option(help="metrics of the model trained on data alone")] = None,
+    speedup: Annotated[float | None, typer.Option(min=0, help="its speed, as a multiple of the teacher's")] = None,
     threads: Annotated[int | None, typer.Option(min=1)] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Measure a checkpoint on the report seeds, through its own graphs."""
+    """Measure a checkpoint through its own graphs, on levels that it wasn't trained on."""
     from engine.checkpoint import find_world
     from models.manifest import read_manifest
     from training.evaluate.evaluate import evaluate as measure
-    from training.evaluate.evaluate import extent_of, headline
+    from training.evaluate.evaluate import headline
+    from training.evaluate.extent import extent_of
 
     folder = find_world(world)
-    console = Console(stderr=True)
+    if keep and split != "report":
+        raise BadInput(f"{split}: --split: expected report with --keep, the metrics that ship are of those levels")
+    console, began = Console(stderr=True), time.monotonic()
     metrics = measure(
         folder,
-        extent_of(quick, frames),
+        extent_of(quick, frames, split),
         out=out,
         command=f"dreamcade-train evaluate --world {folder.name}{' --quick' * quick}"
+        + f" --split {split}" * (split != "report")
         + (f" --frames {frames}" if frames is not None else ""),
         threads=threads,
-        progress=lambda line: console.print(line, highlight=False),
+        training_data=data or [],
+        progress=lambda line: console.print(f"{time.monotonic() - began:5.0f} s  {line}", highlight=False),
     )
+    if teacher is not None:
+        from training.evaluate.retention import compare
+        from training.scorecard import read_json
+
+        others = read_json(teacher), read_json(control) if control is not None else None
+        metrics["student"] = compare(metrics, *others, speedup)
     if keep:
         from training.seal import attach_metrics
 
         attach_metrics(folder, read_manifest(folder), json.dumps(metrics, indent=1).encode(), headline(metrics))
     _show(metrics, json_file)
+    if metrics["protocol"]["levels"] is not None and metrics["protocol"]["levels"]["shared"]:
+        console.print("levels that were trained on are among those measured on", highlight=False)
+        raise typer.Exit(1)
+
+
+@app.command()
+def scorecard(
+    world: Annotated[
+        list[str] | None, typer.Option(help="a bundled world's name, or a checkpoint folder [default: all bundled]")
+    ] = None,
+    bench: Annotated[
+        list[Path] | None, typer.Option(help="a file of dreamcade bench --json; may be given again")
+    ] = None,
+    hourly_price: Annotated[float | None, typer.Option(min=0, help="of the training machine, for the ledger")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="exit code 1 where a gate or target is missed")] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """The project's gates and targets beside what was measured."""
+    from engine.checkpoint import bundled_worlds, find_world
+    from training.scorecard import scorecard as score
+    from training.scorecard_table import show_scorecard
+
+    folders = [find_world(name) for name in world] if world else bundled_worlds()
+    lines, spent = score(folders, bench or [], hourly_price)
+    show_scorecard(Console(), lines, spent)
+    if json_file is not None:
+        _write_json({"lines": [asdict(line) for line in lines], "spent": [asdict(one) for one in spent]}, json_file)
+    if strict and any(line.verdict == "missed" for line in lines):
+        raise typer.Exit(1)
 
 
 @app.command(name="run")
@@ -214,11 +284,15 @@ def _run(world: str, preset_name: str, folder: Path, minutes: dict[str, float | 
 def _show(figures: dict[str, Any], json_file: Path | None) -> None:
     Console().print_json(json.dumps(figures, default=str))
     if json_file is not None:
-        from engine.atomic import write_atomically
+        _write_json(figures, json_file)
 
-        if json_file.is_dir():
-            raise BadInput(f"{json_file}: --json: expected a file's name, found a folder")
-        write_atomically(json_file, json.dumps(figures, indent=1, default=str).encode())
+
+def _write_json(figures: dict[str, Any], path: Path) -> None:
+    from engine.atomic import write_atomically
+
+    if path.is_dir():
+        raise BadInput(f"{path}: --json: expected a file's name, found a folder")
+    write_atomically(path, json.dumps(figures, indent=1, default=str).encode())
 
 
 def main() -> None:

@@ -68,7 +68,7 @@ def _play(
 
 
 def _play_simulator(world_name: str, moments: Sequence[Moment], frames: int) -> list[RunLog]:
-    world = world_at(world_name, [moment.scene for moment in moments])
+    world = world_at(world_name, moments)
     readers = [READERS[world_name]() for _ in moments]
     logs = [RunLog() for _ in moments]
     autoplayers = [_autoplayer(world_name, start) for start in range(len(moments))]

@@ -4,6 +4,7 @@ what is lost by pressing other keys than the recorded ones."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,53 +19,70 @@ from training.worlds.registry import world_class
 TICKS = 4  # that each action is held
 
 
-def measure_control(playable: Playable, world_name: str, moments: Sequence[Moment]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Counterfactual:
+    """The frame uint8 [H,W] of a moment, and what comes of holding each action: uint8 [actions,TICKS,H,W], true and
+    made."""
+
+    start: Pictures
+    truth: Pictures
+    made: Pictures
+
+
+def measure_control(
+    playable: Playable, world_name: str, moments: Sequence[Moment]
+) -> tuple[dict[str, Any], list[Counterfactual]]:
     """Where the true pictures of the actions differ: is the made clip nearest to the pressed action's?
 
     Actions with the same true pictures (a blocked way, a jump in the air) are one outcome. `chance` is what a model
     that draws an action blindly would reach, `chance_uniform` one in the number of actions.
     """
-    rows = [_one_moment(playable, world_name, moment, number) for number, moment in enumerate(moments)]
-    actions = rows[0][1] if rows else 0
-    sums = np.stack([row for row, _ in rows]) if rows else np.zeros((0, 3))
+    states = [_one_moment(playable, world_name, moment, number) for number, moment in enumerate(moments)]
+    sums = np.stack([_score(state) for state in states]) if states else np.zeros((0, 3))
     right, tried, chance = sums.sum(0)
-    return {
+    figures = {
         "counterfactual": float(right / tried) if tried else None,
         "chance": float(chance / tried) if tried else None,
-        "chance_uniform": 1 / actions if actions else None,
+        "chance_uniform": 1 / len(world_class(world_name).actions),
         "states": int((sums[:, 1] > 0).sum()),
         "states_without_effect": int((sums[:, 1] == 0).sum()),
         "presses": int(tried),
         "ticks": TICKS,
         "intervals": {"counterfactual": bootstrap(sums, lambda s: s[..., 0] / np.maximum(s[..., 1], 1))},
     }
+    return figures, states
 
 
-def _one_moment(playable: Playable, world_name: str, moment: Moment, rng_seed: int) -> tuple[Floats, int]:
-    """[right, presses, expected right by chance], all zero where no action has an effect; and the number of actions."""
-    truth = _every_action(world_name, moment)
-    actions = len(truth)
-    differs = (truth != truth[:1]).any(0)
-    if not differs.any():
-        return np.zeros(3), actions
-    outcomes = truth[:, differs]
+def _one_moment(playable: Playable, world_name: str, moment: Moment, rng_seed: int) -> Counterfactual:
+    truth = true_clips(world_name, moment)
     playable.begin(moment, rng_seed)
     start = playable.save()
-    sums: Floats = np.zeros(3)
-    for action in range(actions):
+    made = np.empty_like(truth)
+    for action in range(len(truth)):
         playable.restore(start)
-        made = np.stack([playable.step(action) for _ in range(TICKS)])[differs]
-        distance = (made != outcomes).sum(1)
+        made[action] = [playable.step(action) for _ in range(TICKS)]
+    return Counterfactual(moment.frames[-1], truth, made)
+
+
+def _score(state: Counterfactual) -> Floats:
+    """[right, presses, expected right by chance], all zero where no action has an effect."""
+    sums: Floats = np.zeros(3)
+    differs = (state.truth != state.truth[:1]).any(0)
+    if not differs.any():
+        return sums
+    outcomes = state.truth[:, differs]
+    for action, made in enumerate(state.made):
+        distance = (made[differs] != outcomes).sum(1)
         alike = (outcomes == outcomes[action]).all(1)
         others = distance[~alike]
         sums += bool(not len(others) or distance[action] < others.min()), 1, alike.mean()
-    return sums, actions
+    return sums
 
 
-def _every_action(world_name: str, moment: Moment) -> Pictures:
-    """True pictures uint8 [actions,TICKS,H,W]."""
+def true_clips(world_name: str, moment: Moment) -> Pictures:
+    """What the simulator shows when each action is held: uint8 [actions,TICKS,H,W]."""
     actions = len(world_class(world_name).actions)
-    world = world_at(world_name, [moment.scene] * actions)
+    world = world_at(world_name, [moment] * actions)
     held = np.arange(actions)
     return np.stack([world.step(held)[0] for _ in range(TICKS)], axis=1)
 

@@ -17,6 +17,8 @@ from training.worlds.puzzle import PLAY, WIPE, PuzzleWorld
 from training.worlds.puzzle_art import CELL
 from training.worlds.puzzle_levels import CELLS, SIDE, WIPE_RANK
 
+LIVELY_SCROLL, LIVELY_TICKS = 32, 32  # pixels within ticks
+
 Notes = npt.NDArray[np.int64]  # [...,K]: the few numbers of a copy's state that the known region depends on
 Flags = npt.NDArray[np.bool_]
 
@@ -36,6 +38,10 @@ class Sight(ABC):
     def changes_level(self, now: Notes) -> bool:
         """Whether a level is being celebrated or changed."""
 
+    @abstractmethod
+    def lively(self, notes: Notes) -> bool:
+        """Whether enough happens in a clip of these notes int64 [T+1,K] that a model could be found wrong."""
+
 
 class PlatformerSight(Sight):
     """Notes: camera. The camera never moves back, so all but the columns that came in since are known."""
@@ -53,6 +59,10 @@ class PlatformerSight(Sight):
     def changes_level(self, now: Notes) -> bool:
         """Never: a new level scrolls in like any ground."""
         return False
+
+    def lively(self, notes: Notes) -> bool:
+        """Scrolls far enough early on."""
+        return bool(notes[min(LIVELY_TICKS, len(notes) - 1), 0] - notes[0, 0] >= LIVELY_SCROLL)
 
 
 class PuzzleSight(Sight):
@@ -79,6 +89,10 @@ class PuzzleSight(Sight):
     def changes_level(self, now: Notes) -> bool:
         """In celebration and wipe."""
         return bool(now[2] != PLAY)
+
+    def lively(self, notes: Notes) -> bool:
+        """Always: one screen is all there is."""
+        return True
 
 
 SIGHTS: dict[str, Sight] = {"platformer": PlatformerSight(), "puzzle": PuzzleSight()}

@@ -17,10 +17,16 @@ EVERY = 12  # ticks between the frames that are taken of an episode
 
 
 def measure_reconstruction(
-    playable: Playable, world_name: str, colours: Colours, episodes: int, frames: int, seed: int
+    playable: Playable,
+    world_name: str,
+    colours: Colours,
+    episodes: int,
+    frames: int,
+    seed: int,
+    split: str = SPLIT,
 ) -> dict[str, Any]:
     """At least `frames` frames of `episodes` episodes of mixed play: pooled PSNR and the share of exact pixels."""
-    world = make_world(world_name, episodes, SPLIT)
+    world = make_world(world_name, episodes, split)
     policy = make_policy("mixture", np.random.default_rng([seed, 3]))
     shown, _ = world.reset(seed=seed)
     sums: Floats = np.zeros((episodes, 3))  # squared error, exact pixels, pixels

@@ -22,7 +22,7 @@ class Perfect:
         self.world: SimulatedWorld | None = None
 
     def begin(self, moment: Moment, rng_seed: int) -> None:
-        self.world = world_at(self.world_name, [moment.scene])
+        self.world = world_at(self.world_name, [moment])
 
     def step(self, action: int) -> Pictures:
         assert self.world is not None
@@ -82,6 +82,21 @@ class Deaf(Perfect):
         return super().step(0)
 
 
+class Film(Perfect):
+    """True play that was recorded with other keys: it moves, whatever is pressed."""
+
+    def begin(self, moment: Moment, rng_seed: int) -> None:
+        super().begin(moment, rng_seed)
+        self.rng, self.left, self.key = np.random.default_rng(rng_seed), 0, 0
+
+    def step(self, action: int) -> Pictures:
+        assert self.world is not None
+        if not self.left:
+            self.key, self.left = int(self.rng.integers(len(self.world.actions))), 8
+        self.left -= 1
+        return super().step(self.key)
+
+
 class Noisy(Perfect):
     """The truth with one pixel of a hundred drawn anew."""
 
@@ -120,6 +135,11 @@ def blank() -> type[Perfect]:
 @pytest.fixture
 def deaf() -> type[Perfect]:
     return Deaf
+
+
+@pytest.fixture
+def film() -> type[Perfect]:
+    return Film
 
 
 @pytest.fixture

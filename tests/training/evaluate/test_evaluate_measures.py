@@ -65,14 +65,15 @@ def test_rollout(world_name: str, clips: list[Clip], colours: Colours, perfect: 
         assert whole[horizon]["ssim"] == pytest.approx(1)
         assert copy[horizon]["psnr_db"] == copy[horizon]["copy_last_psnr_db"] < 40
         assert copy[horizon]["psnr_known_db"] == copy[horizon]["copy_last_psnr_known_db"]
+        assert copy[horizon]["psnr_changed_db"] == copy[horizon]["copy_last_psnr_changed_db"] < 20
         assert whole[horizon]["clips"] + whole[horizon]["dropped"] == len(clips)
 
 
 def test_control(world_name: str, moments: list[Moment], perfect: Any, frozen: Any, deaf: Any) -> None:
-    whole = measure_control(perfect(world_name), world_name, moments)
+    whole, _ = measure_control(perfect(world_name), world_name, moments)
     assert whole["counterfactual"] == 1.0 and whole["states"] > 0
     for fault in (frozen, deaf):
-        figures = measure_control(fault(world_name), world_name, moments)
+        figures, _ = measure_control(fault(world_name), world_name, moments)
         assert figures["counterfactual"] <= figures["chance"] + 0.1 < 0.6
 
 

@@ -12,7 +12,7 @@ from training.worlds.base import SPLITS
 def test_a_clip_goes_on_from_its_moment(world_name: str) -> None:
     clips = record_clips(world_name, 6, 12, seed=3)
     assert len(clips) == 6
-    world = world_at(world_name, [clip.moment.scene for clip in clips])
+    world = world_at(world_name, [clip.moment for clip in clips])
     assert world.level_seeds == SPLITS["report"]
     for tick in range(12):
         assert (sight_of(world_name).notes(world) == [clip.notes[tick] for clip in clips]).all()
@@ -25,7 +25,7 @@ def test_a_clip_goes_on_from_its_moment(world_name: str) -> None:
 def test_a_moment_shows_its_scene(world_name: str) -> None:
     moments = find_moments(world_name, 2, seed=9)
     assert len(moments) == 2
-    world = world_at(world_name, [moment.scene for moment in moments])
+    world = world_at(world_name, moments)
     assert world.calm.all()
     assert (world.render_frames() == np.stack([moment.frames[-1] for moment in moments])).all()
     for moment in moments:
@@ -37,3 +37,11 @@ def test_the_same_seed_gives_the_same_moments(world_name: str) -> None:
     other = find_moments(world_name, 1, seed=11)
     assert all((a.frames == b.frames).all() for a, b in zip(once, again, strict=True))
     assert any((a.frames != b.frames).any() for a, b in zip(once, other, strict=True))
+
+
+def test_half_of_the_clips_are_lively() -> None:
+    clips = record_clips("platformer", 8, 34, seed=3, split="choose")
+    scrolled = [clip.notes[32, 0] - clip.notes[0, 0] for clip in clips]
+    assert sum(pixels >= 32 for pixels in scrolled) >= 4
+    assert clips[0].moment.split == "choose"
+    assert world_at("platformer", [clips[0].moment]).level_seeds == SPLITS["choose"]

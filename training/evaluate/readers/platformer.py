@@ -31,7 +31,7 @@ HOVER = 4  # frames at one height without ground
 
 _FREE, _SOLID, _PLANK, _UNKNOWN = range(4)
 _POSES = len(art.HERO[0])
-_HERO = Sprites(
+HERO = Sprites(
     np.stack([sprite.pixels for facing in art.HERO for sprite in facing]), art.CLEAR, least_visible=LEAST_VISIBLE
 )
 _HAIR, _SKIN, _TROUSERS = art.INK["o"], art.INK["s"], art.INK["b"]
@@ -47,7 +47,7 @@ def _tiles_on_sky() -> Pictures:
     return drawn.reshape(levels.ROWS, len(tiles), -1)
 
 
-_TILES = _tiles_on_sky()
+TILES = _tiles_on_sky()
 _RUNES = np.stack(art.RUNES).reshape(len(art.RUNES), -1)
 
 
@@ -100,7 +100,7 @@ class Sighting:
 
 def find_heroes(frame: Pictures) -> list[Found]:
     """Every player in a picture uint8 [128,128], best first."""
-    wide, width = padded(frame), _HERO.width
+    wide, width = padded(frame), HERO.width
     hair = box_counts(wide == _HAIR, 0, 8, width)
     skin = box_counts(wide == _SKIN, 0, 8, width)
     trousers = box_counts(wide == _TROUSERS, 8, 8, width)
@@ -109,7 +109,7 @@ def find_heroes(frame: Pictures) -> list[Found]:
     likely[: PAD - 2] |= trousers[: PAD - 2] >= 6
     likely[-PAD + 2 :] |= hair[-PAD + 2 :] >= 6
     places = np.argwhere(likely)[:, ::-1] - PAD
-    return apart(_HERO.match(wide, places, PRESENT), art.TILE)
+    return apart(HERO.match(wide, places, PRESENT), art.TILE)
 
 
 def camera_phase(frame: Pictures) -> int | None:
@@ -156,7 +156,7 @@ class _Ground:
         visible = int(count(seen))
         if visible < LEAST_SEEN:
             return _UNKNOWN
-        wrong = count((_TILES[row] != self._frame[place].reshape(-1)) & seen)
+        wrong = count((TILES[row] != self._frame[place].reshape(-1)) & seen)
         best = int(wrong.argmin())
         return int(_MEANS[best]) if wrong[best] <= TILE_WRONG * visible else _UNKNOWN
 
@@ -178,7 +178,7 @@ def look(frame: Pictures, travelled: int = 0, last_phase: int | None = None) -> 
     hero = Hero(place.x + art.HERO_OFFSET[0], place.y + art.HERO_OFFSET[1], place.look % _POSES)
     if phase is None:
         return Sighting(1, hero, None, travelled)
-    ground = _Ground(frame, phase, _HERO.cover(frame.shape, found))
+    ground = _Ground(frame, phase, HERO.cover(frame.shape, found))
     bottom = hero.y + BODY_HEIGHT - 1
     feet = (hero.x, hero.x + 3, hero.x + BODY_WIDTH - 1)
     return Sighting(
@@ -231,13 +231,17 @@ class PlatformerReader:
         self._past: deque[tuple[Action, Sighting]] = deque(maxlen=HOLD + 1)
         self._dying: int | None = None  # frames since the first dead picture
         self._sunk = self._level = 0  # frames in the ground, frames hovering at one height
-        self._travelled = 0
-        self._phase: int | None = None
+        self.seen: Sighting | None = None  # the newest picture
+
+    @property
+    def dying(self) -> bool:
+        """Whether the player has been seen dead and not alive since."""
+        return self._dying is not None
 
     def see(self, frame: Pictures, action: Action | None) -> Verdict:
         """Judge the next frame; `action` led to it."""
-        seen = look(frame, self._travelled, self._phase)
-        self._travelled, self._phase = seen.travelled, seen.phase
+        seen = look(frame) if self.seen is None else look(frame, self.seen.travelled, self.seen.phase)
+        self.seen = seen
         self._follow_death(seen)
         hero = seen.hero
         if hero is None or not hero.playing or seen.phase is None:

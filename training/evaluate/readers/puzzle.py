@@ -200,11 +200,21 @@ class PuzzleReader:
     def __init__(self) -> None:
         self._level: _Level | None = None
         self._board: Board | None = None  # of the newest frame, where it could be read at rest
-        self._solved = False  # the newest board that could be read had no goal left
         self._changing = 0  # frames into a level change
         self._between = 0  # frames between two cells
         self._presses: deque[_Press | None] = deque(maxlen=MOVE_TICKS)
         self._actions: deque[Action] = deque(maxlen=MOVE_TICKS)
+        self.solved = False  # the newest board that could be read had no goal left
+
+    @property
+    def board(self) -> Board | None:
+        """The board at rest that the newest picture shows."""
+        return self._board
+
+    @property
+    def changing(self) -> bool:
+        """Whether the newest picture is one of a level change."""
+        return self._changing > 0
 
     def see(self, frame: Pictures, action: Action | None) -> Verdict:
         """Judge the next frame; `action` led to it."""
@@ -220,7 +230,7 @@ class PuzzleReader:
             cause = "key not obeyed"
         self._board = seen.board()
         if self._board is not None:
-            self._solved = GOAL not in self._board.cells
+            self.solved = GOAL not in self._board.cells
         return Verdict(cause, len(seen.players), obeyed)
 
     def _cause(self, seen: Sighting) -> str | None:
@@ -240,7 +250,7 @@ class PuzzleReader:
 
     def _cause_in_change(self, seen: Sighting) -> str | None:
         """Between levels the old player goes and the new one comes, so that none, one or both are seen."""
-        if self._changing == 1 and self._level is not None and not self._solved:
+        if self._changing == 1 and self._level is not None and not self.solved:
             return "unsolved level changed"
         self._level = None
         if len(seen.players) > 2:

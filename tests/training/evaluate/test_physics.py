@@ -1,0 +1,60 @@
+"""The platformer's physics at their ends: the simulator gets full marks, worlds with a fault fail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from training.evaluate.physics import KINDS, POSITION_TICK, measure_physics
+from training.evaluate.plays import LEAST_MOVING, TICKS, Play, find_plays
+from training.worlds.platformer import Platformer
+
+
+@pytest.fixture(scope="module")
+def plays() -> tuple[list[Play], list[Play]]:
+    return find_plays(10, 3, seed=7)
+
+
+def test_plays_are_what_the_simulator_did(plays: tuple[list[Play], list[Play]]) -> None:
+    moving, others = plays
+    assert len(moving) == 10 and all(play.moving >= LEAST_MOVING and play.alive[0] for play in moving)
+    for event in ("stomp", "coin", "death_spike"):
+        assert sum(bool(play.ticks_of(event)) for play in [*moving, *others]) >= 3
+    for play in [*moving, *others]:
+        assert len(play.x) == len(play.events) == TICKS + 1 == len(play.clip.actions) + 1
+        assert {cell.tick for cell in play.taken} == set(play.ticks_of("coin"))
+
+
+def test_the_simulator_gets_full_marks(plays: tuple[list[Play], list[Play]], perfect: Any) -> None:
+    figures = measure_physics(perfect("platformer"), *plays)
+    assert figures["within_2px_16"] == figures["landing"] == figures["outcomes"] == 1.0
+    assert figures["lost"] == 0.0
+    assert all(figures["counts"][kind] >= 2 for kind in KINDS)
+    assert figures["counts"]["moving_ticks"] > 100 and figures["counts"]["landings"] > 3
+    assert figures["copy_last"]["within_2px_16"] < 0.3
+
+
+@pytest.mark.parametrize("fault", ["frozen", "blank", "film"])
+def test_worlds_that_only_look_like_one_fail(
+    plays: tuple[list[Play], list[Play]], fault: str, request: pytest.FixtureRequest
+) -> None:
+    figures = measure_physics(request.getfixturevalue(fault)("platformer"), *plays)
+    assert figures["within_2px_16"] < 0.6 and figures["outcomes"] < 0.6 and figures["landing"] < 0.6
+    assert (figures["lost"] == 1.0) is (fault == "blank")
+
+
+def test_a_player_who_jumps_too_high_is_noticed(plays: tuple[list[Play], list[Play]], perfect: Any) -> None:
+    """The truth in which jumps have another strength."""
+
+    class Lighter(perfect):  # type: ignore[misc]
+        def step(self, action: int) -> Any:
+            assert isinstance(self.world, Platformer)
+            vy = self.world.vy
+            self.world.vy = np.where((vy < -2) & (self.world.state == 0), vy - 1, vy)
+            return super().step(action)
+
+    figures = measure_physics(Lighter("platformer"), *plays)
+    jumped = sum(np.ptp(play.y[: POSITION_TICK + 1]) > 8 for play in plays[0])
+    assert jumped > 3 and figures["within_2px_16"] < 1.0 and figures["landing"] < 1.0
