@@ -61,8 +61,9 @@ class PlatformerSight(Sight):
         return False
 
     def lively(self, notes: Notes) -> bool:
-        """Scrolls far enough early on."""
-        return bool(notes[min(LIVELY_TICKS, len(notes) - 1), 0] - notes[0, 0] >= LIVELY_SCROLL)
+        """Scrolls far enough early on, or as much less as the clip is shorter."""
+        ticks = min(LIVELY_TICKS, len(notes) - 1)
+        return bool((notes[ticks, 0] - notes[0, 0]) * LIVELY_TICKS >= LIVELY_SCROLL * ticks)
 
 
 class PuzzleSight(Sight):
