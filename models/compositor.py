@@ -1,64 +1,80 @@
 """The compositor: the next picture as pixels that moved and pixels that are new. Needs torch. Refuses time and actions.
 
-For each pixel of a patch it weighs a few places in the picture before, from which the pixel may have come, against a
-colour of its own. Some of those places lie at fixed shifts, zero among them: what stands still or scrolls. One more is
-carried: each patch chooses its shift among many, for what moves on a course of its own. So what moves is moved and not
-drawn anew. Masked pixel motions: Finn, Goodfellow & Levine, "Unsupervised Learning for Physical Interaction through
-Video Prediction", 2016. Layers: Wang & Adelson, "Representing Moving Images with Layers", 1994.
+Each pixel weighs a few places in the picture before, from which it may have come, against every colour. Some of those
+places lie at fixed shifts, zero among them: what stands still or scrolls. One more is carried: each patch chooses its
+shift among many, for what moves on a course of its own. The moved pictures are looked at before the weights are given,
+so that a moved sprite is mended where it changes and need not be drawn anew; and whatever is decided, is decided by
+convolutions at the scale of pixels, so that what is learnt of a sprite holds wherever it stands. Masked pixel motions:
+Finn, Goodfellow & Levine, "Unsupervised Learning for Physical Interaction through Video Prediction", 2016. Motion
+compensation before refinement: Lu et al., "DVC: An End-to-end Deep Video Compression Framework", 2019.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.layers import ChannelNorm, PixelBlock, PixelTable
+from models.patches import cut, of_quads
+
 Shift = tuple[int, int]
-CARRIES = 0.7  # share of a patch's pixels that a shift has to explain to be asked for
+CARRIES = 0.6  # share of a patch's pixels that a shift has to explain to be asked for
 SURE = 40.0  # nats between a shift that explains all of a patch and one that explains nothing
 SHARPER = 8
 COARSE = 2  # pixels between those that are compared for the carried shifts
+NUMBERS = 6  # that a class is seen as
+STAYS = 3.0  # nats that a pixel is likelier to stay than to change, before anything is learnt
 
 
 @dataclass(frozen=True)
 class Composition:
-    """What the compositor says of N patches of S pixels.
+    """What the compositor says of N pictures of P = h·w patches, pixels in the order of `quads`: U = h,w,r,r,4.
 
-    `moved` uint8 [N,M,S]: the classes that M places would bring, the carried one last. `share` float [N,S,M+1]: the
-    probability of each place, a new colour last. `colour` float [N,S,C]: the new colour's. `choice` float [N,D]: the
-    probability of each carried shift; `moved` follows the likeliest.
+    `moved` uint8 [N,U,M]: the classes that M places would bring, the carried one last. `shares` float [N,U,M+C]: the
+    probability of each place, then of each class as a new colour. `choice` float [N,P,D]: the log probability of each
+    carried shift; `moved` follows the likeliest.
     """
 
     moved: Tensor
-    share: Tensor
-    colour: Tensor
+    shares: Tensor
     choice: Tensor
 
-    def __getitem__(self, patches: Tensor) -> Composition:
-        """Those of some patches alone."""
-        return Composition(self.moved[patches], self.share[patches], self.colour[patches], self.choice[patches])
+    def mixture(self, some: tuple[Tensor, Tensor, Tensor] | None = None) -> Tensor:
+        """Probability of each class of each pixel, of all patches float [N,P,S,C], or of some that are named by
+        picture, row and column, float [K,S,C]; the pixels of a patch by twos (`by_twos`)."""
+        moved, shares = (part[some] if some is not None else part.flatten(1, 2) for part in (self.moved, self.shares))
+        places = moved.shape[-1]
+        mixture = shares[..., places:]
+        kinds = torch.eye(mixture.shape[-1], device=mixture.device, dtype=mixture.dtype)
+        for index in range(places):
+            mixture = mixture + shares[..., index : index + 1] * F.embedding(moved[..., index].int(), kinds)
+        return mixture.flatten(-4, -2)
 
-    def mixture(self) -> Tensor:
-        """Probability of each class of each pixel: float [N,S,C]."""
-        kinds = torch.eye(self.colour.shape[-1], device=self.colour.device, dtype=self.colour.dtype)
-        mixture = self.share[..., -1:] * self.colour
-        for index in range(self.moved.shape[1]):
-            one_hot = F.embedding(self.moved[:, index].int(), kinds)
-            mixture = mixture + self.share[..., index : index + 1] * one_hot
-        return mixture
+    def likelihood(self, classes: Tensor) -> Tensor:
+        """Probability of each pixel of `classes`, uint8 [N,U]: float [N,U]."""
+        places = self.moved.shape[-1]
+        moved, new = self.shares.split([places, self.shares.shape[-1] - places], -1)
+        came = (moved * (self.moved == classes.unsqueeze(-1))).sum(-1)
+        likelihood: Tensor = came + new.gather(-1, classes.long().unsqueeze(-1)).squeeze(-1)
+        return likelihood
 
 
 class Compositor(nn.Module):
-    """Shapes: B pictures of P = h·w patches of S = patch² pixels, H×W in all, C classes, E features of a patch, M fixed
-    `shifts`, D `carried` ones; N = B·P. A shift (rows, columns) names the place that is looked at, relative to the
-    pixel; beyond the edge the edge itself."""
+    """Shapes: N pictures of H×W pixels in P = h·w patches, C classes, E features of a patch, F of a 4×4 block of
+    pixels, M fixed `shifts`, D `carried` ones. A shift (rows, columns) names the place that is looked at, relative to
+    the pixel; beyond the edge the edge itself."""
+
+    reach: Tensor
 
     def __init__(
         self,
         features: int,
-        hidden: int,
+        detail: int,
+        pixel: int,
         grid: tuple[int, int],
         patch: int,
         classes: int,
@@ -68,115 +84,107 @@ class Compositor(nn.Module):
         super().__init__()
         self.grid, self.patch, self.shifts, self.carried = grid, patch, shifts, carried
         self.size = grid[0] * patch, grid[1] * patch
-        pixels, places = patch**2, len(shifts) + bool(carried)
-        self.hidden = nn.Linear(features, hidden)
-        self.share = nn.Linear(hidden, pixels * (places + 1))
-        self.colour = nn.Linear(hidden, pixels * classes)
-        self.choice = nn.Linear(hidden, len(carried)) if carried else None
-        for layer in (self.share, self.colour):
-            nn.init.normal_(layer.weight, std=0.01)
-            nn.init.zeros_(layer.bias)
+        places = len(shifts) + bool(carried)
+        self.choice = nn.Conv2d(features, len(carried), 1) if carried else None
+        self.spread = nn.Sequential(nn.Conv2d(features, detail * (patch // 4) ** 2, 1), nn.PixelShuffle(patch // 4))
+        self.table = PixelTable(classes, NUMBERS, (self.size[0] // 2, self.size[1] // 2))
+        self.seen_pixel = nn.Conv2d(4 * places * NUMBERS, pixel, 1)
+        self.seen_detail = nn.Conv2d(4 * places * NUMBERS, detail, 2, stride=2)
+        self.detail = PixelBlock(detail)
+        self.widen = nn.Sequential(ChannelNorm(detail), nn.Conv2d(detail, 4 * pixel, 1), nn.PixelShuffle(2))
+        self.pixels = PixelBlock(pixel)
+        self.head = nn.Linear(pixel, 4 * (places + classes))
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
         with torch.no_grad():
-            self.share.bias.view(pixels, -1)[:, shifts.index((0, 0))] = 2.0  # most of a picture stays as it was
-        rows = torch.arange(self.size[0]).view(-1, 1).expand(self.size)
-        columns = torch.arange(self.size[1]).expand(self.size)
-        for name, plane in (("rows", rows), ("columns", columns)):
-            self.register_buffer(name, self.cut(plane[None])[0].clone(), persistent=False)
+            self.head.bias.view(4, -1)[:, shifts.index((0, 0))] = STAYS
         self.register_buffer("reach", torch.tensor(carried).view(-1, 2), persistent=False)
 
-    rows: Tensor
-    columns: Tensor
-    reach: Tensor
-
-    def forward(self, features: Tensor, classes: Tensor) -> Composition:
-        """features float [N,E], classes uint8 [B,P,S] of the picture before → N patches."""
-        hidden = F.gelu(self.hidden(features), approximate="tanh")
-        moved = self.move(classes)
-        choice = hidden.new_zeros(len(hidden), 0)
+    def forward(self, features: Tensor, detail: Tensor, classes: Tensor) -> Composition:
+        """features float [N,E,h,w], detail float [N,F,H/4,W/4], classes uint8 [N,H,W] of the picture before."""
+        moved = self.look(classes, self.shifts)
+        choice = features.new_zeros(len(features), self.grid[0] * self.grid[1], 0)
         if self.choice is not None:
-            choice = self.choice(hidden).softmax(-1)
-            carried = self.carry(classes, choice.argmax(-1).view(classes.shape[:2]))
-            moved = torch.cat([moved, carried.unsqueeze(2)], 2)
-        pixels = classes.shape[-1]
-        share = self.share(hidden).unflatten(1, (pixels, -1)).softmax(-1)
-        colour = self.colour(hidden).unflatten(1, (pixels, -1)).softmax(-1)
-        return Composition(moved.flatten(0, 1), share, colour, choice)
+            choice = self.choice(features).flatten(2).transpose(1, 2).log_softmax(-1)
+            moved = torch.cat([moved, self.carry(classes, choice.argmax(-1)).unsqueeze(-1)], -1)
+        pixels = cut(moved, 2)
+        seen = self.table(pixels)
+        fine = self.widen(self.detail(detail + self.spread(features) + self.seen_detail(seen)))
+        fine = self.pixels(fine + self.seen_pixel(seen))
+        shares = self.head(fine.permute(0, 2, 3, 1).flatten(1, 2)).unflatten(-1, (4, -1)).softmax(-1)
+        return Composition(of_quads(pixels, self.grid), of_quads(shares, self.grid), choice)
 
-    def likelihood(self, composed: Composition, before: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-        """Of `classes`, uint8 [N,S]: the probability of each pixel over all carried shifts, float [N,S], and how far
-        from right the choices are, float [N] in nats. `before` uint8 [B,P,S] is what `composed` was made from.
+    def misled(self, composed: Composition, before: Tensor, classes: Tensor) -> Tensor:
+        """How far from right the choices of a shift are: float [N,P] in nats. `before` and `classes` uint8 [N,H,W].
 
         Pixel by pixel a new colour explains a carried one as well, so the choices would learn next to nothing. So they
-        are also asked for as such: a patch that no fixed shift explains should choose the shift that explains most."""
-        fixed = composed.moved[:, : len(self.shifts)] == classes.unsqueeze(1)
-        total = (composed.share[..., : len(self.shifts)] * fixed.transpose(1, 2).float()).sum(-1)
-        wrong = total.new_zeros(len(total))
-        if self.carried:
-            right = (self.look(before, self.carried).flatten(0, 1) == classes.unsqueeze(1)).float()
-            total = total + composed.share[..., -2] * (composed.choice.unsqueeze(1) @ right).squeeze(1)
-            explained = right.mean(-1)
-            best = explained.amax(1)
-            asked = (best > CARRIES) & (best > fixed.float().mean(-1).amax(1))
-            weight = (SURE * (explained - best.unsqueeze(1))).exp()
-            wrong = torch.where(asked, -((composed.choice * weight).sum(1) + 1e-6).log(), 0.0)
-        new = composed.colour.gather(-1, classes.long().unsqueeze(-1)).squeeze(-1)
-        return total + composed.share[..., -1] * new, wrong
+        are asked for as such: a patch that no fixed shift explains should choose a shift that explains most."""
+        fixed = self.look(before, self.shifts) == classes.unsqueeze(-1)
+        share = cut(fixed, self.patch).float().mean(2).amax(-1)
+        wrong = torch.zeros_like(share)
+        picture, patch = torch.nonzero(share < 1, as_tuple=True)
+        if not self.carried or not len(picture):
+            return wrong
+        places = cut(self.places(self.carried), self.patch).transpose(0, 1)[patch]  # [K,D,S]
+        came = before.flatten(1)[picture[:, None, None], places]
+        explained = (came == cut(classes, self.patch)[picture, patch].unsqueeze(1)).float().mean(-1)
+        best = explained.amax(1, keepdim=True)
+        asked = (best.squeeze(1) > CARRIES) & (best.squeeze(1) > share[picture, patch])
+        weight = (SURE * (explained - best)).exp()
+        nats = -((composed.choice[picture, patch].exp() * weight).sum(1) + 1e-6).log()
+        return wrong.index_put((picture, patch), torch.where(asked, nats, 0.0))
 
     def movement(self, before: Tensor, now: Tensor) -> Tensor:
-        """How well each shift of the picture before explains each patch of this one. uint8 [B,P,S] twice → float
-        [B,P,2M+D]: of the fixed shifts the share of its pixels and whether that is all, of the carried ones the share
-        of one in COARSE² pixels, to the power SHARPER. A cost volume: Sun et al., "PWC-Net", 2018."""
-        same = (self.move(before) == now.unsqueeze(2)).float().mean(-1)
-        seen = [same, (same == 1).float()]
-        if self.carried:
-            sparse = self.frames(now)[:, ::COARSE, ::COARSE]
-            places = self.places(self.carried)[:, ::COARSE, ::COARSE]
-            equal = _take(self.frames(before), places) == sparse.unsqueeze(1)
-            # To a high power, so that a shift that explains all stands out from one that explains most.
-            share = F.avg_pool2d(equal.float(), self.patch // COARSE).pow(SHARPER)
-            seen.append(share.flatten(2).transpose(1, 2))
-        return torch.cat(seen, -1)
-
-    def move(self, classes: Tensor) -> Tensor:
-        """classes uint8 [B,P,S] → the picture after each fixed shift, uint8 [B,P,M,S]."""
-        return self.look(classes, self.shifts)
+        """How well each shift of the picture before explains each patch of this one. uint8 [N,H,W] twice → float
+        [N,2(M+D),h,w]: the share of one in COARSE² of its pixels, and that to the power SHARPER, so that a shift that
+        explains all stands out from one that explains most. A cost volume: Sun et al., "PWC-Net", 2018."""
+        shifts = self.shifts + self.carried
+        equal = [
+            shifted(before, rows, across, COARSE) == now[:, None, ::COARSE, ::COARSE]
+            for across, rows in _by_column(shifts).items()
+        ]
+        share = F.avg_pool2d(torch.cat(equal, 1).float(), self.patch // COARSE)
+        return torch.cat([share, share.pow(SHARPER)], 1)
 
     def carry(self, classes: Tensor, choice: Tensor) -> Tensor:
-        """classes uint8 [B,P,S], choice int64 [B,P] → each patch after the carried shift of its choice, uint8
-        [B,P,S]."""
-        down, across = self.reach[choice].unsqueeze(2).unbind(-1)
-        rows = (self.rows + down).clamp(0, self.size[0] - 1)
-        columns = (self.columns + across).clamp(0, self.size[1] - 1)
-        places = (rows * self.size[1] + columns).flatten(1)
-        return self.frames(classes).flatten(1).gather(1, places).view(classes.shape)
+        """classes uint8 [N,H,W], choice int64 [N,P] → each patch after the carried shift of its choice, uint8
+        [N,H,W]."""
+        shift = self.reach[choice].unflatten(1, self.grid)
+        shift = shift.repeat_interleave(self.patch, 1).repeat_interleave(self.patch, 2)
+        down, across = shift.unbind(-1)
+        height, width = self.size
+        rows = (torch.arange(height, device=classes.device).view(-1, 1) + down).clamp(0, height - 1)
+        columns = (torch.arange(width, device=classes.device) + across).clamp(0, width - 1)
+        return classes.flatten(1).gather(1, (rows * width + columns).flatten(1)).view(classes.shape)
 
     def look(self, classes: Tensor, shifts: tuple[Shift, ...]) -> Tensor:
-        """classes uint8 [B,P,S] → uint8 [B,P,len(shifts),S]."""
-        return _take(self.frames(classes), self.cut(self.places(shifts)).transpose(0, 1))
+        """classes uint8 [N,H,W] → the picture after each shift, uint8 [N,H,W,len(shifts)]."""
+        return torch.stack([shifted(classes, [down], across)[:, 0] for down, across in shifts], -1)
 
     def places(self, shifts: tuple[Shift, ...]) -> Tensor:
         """Where in H·W each pixel would come from: int64 [len(shifts),H,W]."""
         height, width = self.size
-        device = self.rows.device
+        device = self.reach.device
         down, across = torch.tensor(shifts, device=device).unsqueeze(2).unbind(1)
         rows = (torch.arange(height, device=device) + down).clamp(0, height - 1)
         columns = (torch.arange(width, device=device) + across).clamp(0, width - 1)
         return rows.unsqueeze(2) * width + columns.unsqueeze(1)
 
-    def cut(self, frames: Tensor) -> Tensor:
-        """[B,H,W] → patches [B,P,S]."""
-        tiles = frames.unflatten(2, (self.grid[1], self.patch)).unflatten(1, (self.grid[0], self.patch))
-        patches: Tensor = tiles.transpose(2, 3).flatten(3).flatten(1, 2)
-        return patches
 
-    def frames(self, patches: Tensor) -> Tensor:
-        """The inverse of `cut`."""
-        tiles = patches.unflatten(2, (self.patch, self.patch)).unflatten(1, self.grid)
-        frames: Tensor = tiles.transpose(2, 3).flatten(3).flatten(1, 2)
-        return frames
-
-
-def _take(frames: Tensor, places: Tensor) -> Tensor:
-    """Pixels of [B,H,W] by their numbers in H·W, int64 of any shape → [B, that shape]. A plain Gather when exported."""
-    taken: Tensor = frames.flatten(1).index_select(1, places.flatten()).unflatten(1, places.shape)
+def shifted(frames: Tensor, down: Sequence[int], across: int, step: int = 1) -> Tensor:
+    """[N,H,W] → [N,len(down),H/step,W/step]: every `step`-th pixel of the picture after the shifts (d, across)."""
+    height, width = frames.shape[1:]
+    columns = (torch.arange(0, width, step, device=frames.device) + across).clamp(0, width - 1)
+    rows = torch.arange(0, height, step, device=frames.device) + torch.tensor(down, device=frames.device).view(-1, 1)
+    # Columns first: then each row is one stretch of memory.
+    picked = frames.index_select(2, columns).index_select(1, rows.clamp(0, height - 1).flatten())
+    taken: Tensor = picked.unflatten(1, (len(down), -1))
     return taken
+
+
+def _by_column(shifts: tuple[Shift, ...]) -> dict[int, list[int]]:
+    """Rows of the shifts, by their columns."""
+    rows: dict[int, list[int]] = {}
+    for down, across in shifts:
+        rows.setdefault(across, []).append(down)
+    return rows

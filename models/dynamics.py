@@ -1,13 +1,17 @@
-"""The dynamics model: the tokens of a frame and an action to all tokens of the next frame, in one pass. Needs torch.
+"""The dynamics model: pictures, named by tokens, and an action to the next picture and its tokens, in one pass. Needs
+torch.
 
-A convolutional trunk on a folded token grid, with causal temporal convolutions whose past inputs are the whole state: a
+A convolutional trunk on a folded grid of patches, with causal temporal convolutions whose past inputs are state: a
 ring of fixed shape for each of them, so a step costs the same for ever and exports to plain operators. One forward
 pass over a clip (training) and repeated single steps (play) compute the same thing.
 
-What the trunk decides becomes the next picture in the compositor, and that picture is named by the nearest codes.
+What the trunk decides becomes the next picture in the compositor. Its patches are named by the nearest codes, drawn at
+random where several are likely; and what was drawn settles every pixel that the compositor left open (`paint`). So a
+patch that the codebook lacks can be shown, and one that is a matter of chance comes out whole.
 
-One-pass prediction of the next frame from true tokens: "block teacher forcing", Dedieu et al., "Improving Transformer
-World Models for Data-Efficient RL", 2025. FiLM: Perez et al. 2018.
+One-pass prediction of the next frame from true frames: "block teacher forcing", Dedieu et al., "Improving Transformer
+World Models for Data-Efficient RL", 2025. FiLM: Perez et al. 2018. Pooled context: Hu et al., "Squeeze-and-Excitation
+Networks", 2018.
 """
 
 from __future__ import annotations
@@ -18,16 +22,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.compositor import Composition, Compositor, Shift
-from models.layers import ChannelNorm, ResidualBlock
+from models.compositor import NUMBERS, Composition, Compositor, Shift
+from models.layers import ChannelNorm, PixelBlock, PixelTable
+from models.patches import by_rows, by_twos, cut, join
+
+TRUST = 20.0  # times likelier a pixel is than the compositor says where the drawn code has it
 
 
 @dataclass(frozen=True)
 class DynamicsConfig:
-    """`fold`: a trunk position stands for fold×fold tokens. `taps`: frames that a temporal convolution sees, itself
+    """`fold`: a trunk position stands for fold×fold patches. `taps`: frames that a temporal convolution sees, itself
     included. `temporal_every`: which blocks have one. `shifts` and `carried`: how pixels may move from frame to
     frame, in rows and columns (see the compositor). `match`: dimensions in which pictures are compared with codes;
-    `learnt`: more of them, without that meaning."""
+    `learnt`: more of them, without that meaning. Channels: of 2×2 pixels, 4×4 pixels, a patch, a trunk position."""
 
     codebook: int
     actions: int
@@ -36,24 +43,27 @@ class DynamicsConfig:
     classes: int = 16
     shifts: tuple[Shift, ...] = ((0, 0),)
     carried: tuple[Shift, ...] = ()
-    match: int = 48
-    learnt: int = 16
+    match: int = 32
+    learnt: int = 8
     fold: int = 2
+    pixel_channels: int = 24
+    detail_channels: int = 48
     token_channels: int = 64
-    trunk_channels: int = 160
-    blocks: int = 8
+    trunk_channels: int = 128
+    blocks: int = 4
     taps: int = 3
     temporal_every: int = 2
-    fine_blocks: int = 1
-    hidden: int = 96
 
     def __post_init__(self) -> None:
         if any(size % self.fold for size in self.grid):
             raise ValueError(f"fold: expected a divisor of the token grid {self.grid}, got {self.fold}")
+        if self.patch % 4:
+            raise ValueError(f"patch: expected a multiple of 4, got {self.patch}")
 
 
 class TrunkBlock(nn.Module):
-    """Spatial 3×3, FiLM by the action, optionally a causal temporal convolution, added to the input.
+    """Spatial 3×3, FiLM by the action and by what the whole picture holds, each column's mean added, optionally a
+    causal temporal convolution; added to the input.
 
     Shapes: N = B·T frames, D channels, h/fold × w/fold positions; the ring is float [B, taps-1, D, ·, ·], oldest first.
     """
@@ -63,7 +73,8 @@ class TrunkBlock(nn.Module):
         self.taps = taps
         self.norm = ChannelNorm(channels)
         self.spatial = nn.Conv2d(channels, channels, 3, padding=1)
-        self.film = nn.Linear(action_channels, 2 * channels)
+        self.column = nn.Conv2d(channels, channels, 1, bias=False)
+        self.film = nn.Linear(action_channels + 2 * channels, 2 * channels)
         self.temporal = nn.Conv2d(taps * channels, channels, 1) if taps > 1 else None
         self.out = nn.Conv2d(channels, channels, 1)
         nn.init.zeros_(self.out.weight)
@@ -72,8 +83,11 @@ class TrunkBlock(nn.Module):
 
     def forward(self, x: Tensor, action: Tensor, ring: Tensor | None, batch: int) -> tuple[Tensor, Tensor | None]:
         """x float [N,D,·,·], action features [N,A] → (x, the ring after the last frame)."""
-        scale, shift = self.film(action)[..., None, None].chunk(2, 1)
-        h = F.gelu(self.spatial(self.norm(x)) * (1 + scale) + shift, approximate="tanh")
+        seen = self.norm(x)
+        whole = torch.cat([action, seen.mean((2, 3)), seen.amax((2, 3))], 1)
+        scale, shift = self.film(whole)[..., None, None].chunk(2, 1)
+        h = self.spatial(seen) + self.column(seen.mean(2, keepdim=True))
+        h = F.gelu(h * (1 + scale) + shift, approximate="tanh")
         if self.temporal is not None:
             assert ring is not None
             time = torch.cat([ring, h.unflatten(0, (batch, -1))], 1)
@@ -84,11 +98,19 @@ class TrunkBlock(nn.Module):
         return x + self.out(h), ring
 
 
-class DynamicsModel(nn.Module):
-    """Shapes: B batch, T time, P = h·w tokens, K codebook, S pixels of a patch, N = B·T·P patches, M shifts, C classes.
+@dataclass(frozen=True)
+class Prediction:
+    """Of N pictures of P patches: what is known of each patch, `features` float [N,P,E], and the pixels."""
 
-    State: the tokens of the frame before the newest, int64, then one float ring a temporal block; zeros before the
-    first frame. `book` holds the pixel classes of each code's patch, uint8 [K,S]: see `show`.
+    features: Tensor
+    composition: Composition
+
+
+class DynamicsModel(nn.Module):
+    """Shapes: B batch, T time, P = h·w tokens, K codebook, S pixels of a patch, N = B·T pictures of H×W, C classes.
+
+    State: the picture before the newest, uint8 [B,H,W], then one float ring a temporal block; zeros before the first
+    frame. `book` holds the pixel classes of each code's patch, uint8 [K,S]: see `show`.
     """
 
     book: Tensor
@@ -97,17 +119,20 @@ class DynamicsModel(nn.Module):
     def __init__(self, config: DynamicsConfig) -> None:
         super().__init__()
         self.config = config
-        self.settled: tuple[Tensor, Tensor] | None = None
-        fine, trunk = config.token_channels, config.trunk_channels
+        self.settled: Tensor | None = None
+        detail, fine, trunk = config.detail_channels, config.token_channels, config.trunk_channels
         numbers = config.patch**2 * config.classes
         self.register_buffer("book", torch.zeros(config.codebook, config.patch**2, dtype=torch.uint8))
         self.register_buffer("projection", torch.randn(numbers, config.match) / config.match**0.5)
-        self.lift = nn.Sequential(
-            nn.Linear(config.match, 2 * fine), nn.GELU(approximate="tanh"), nn.Linear(2 * fine, fine)
-        )
-        self.own = nn.Parameter(torch.zeros(config.codebook, fine))
+        height, width = config.grid[0] * config.patch, config.grid[1] * config.patch
+        self.table = PixelTable(config.classes, NUMBERS, (height // 2, width // 2))
+        self.look = nn.Conv2d(4 * NUMBERS, detail, 2, stride=2)
+        self.detail = PixelBlock(detail)
+        step = config.patch // 4
+        self.gather = nn.Sequential(ChannelNorm(detail), nn.PixelUnshuffle(step), nn.Conv2d(step**2 * detail, fine, 1))
         self.position = nn.Parameter(torch.zeros(1, fine, *config.grid))
-        self.motion = nn.Linear(2 * len(config.shifts) + len(config.carried), fine)
+        self.motion = nn.Conv2d(2 * (len(config.shifts) + len(config.carried)), fine, 1)
+        self.before = PixelBlock(fine)
         self.action_embedding = nn.Embedding(config.actions, 64)
         cells = config.fold**2
         self.down = nn.Sequential(nn.PixelUnshuffle(config.fold), nn.Conv2d(cells * fine, trunk, 1))
@@ -116,9 +141,16 @@ class DynamicsModel(nn.Module):
             for index in range(config.blocks)
         )
         self.up = nn.Sequential(ChannelNorm(trunk), nn.Conv2d(trunk, cells * fine, 1), nn.PixelShuffle(config.fold))
-        self.fine = nn.Sequential(*(ResidualBlock(fine) for _ in range(config.fine_blocks)), ChannelNorm(fine))
+        self.after = nn.Sequential(PixelBlock(fine), ChannelNorm(fine))
         self.compositor = Compositor(
-            fine, config.hidden, config.grid, config.patch, config.classes, config.shifts, config.carried
+            fine,
+            detail,
+            config.pixel_channels,
+            config.grid,
+            config.patch,
+            config.classes,
+            config.shifts,
+            config.carried,
         )
         # What the picture can't say: which of several continuations, and how surely.
         self.opinion = nn.Linear(fine, config.match + config.learnt + 1)
@@ -130,29 +162,18 @@ class DynamicsModel(nn.Module):
         """Tell the model what the codes look like: pixel classes uint8 [K,S]."""
         self.book.copy_(book)
 
-    def places(self) -> Tensor:
-        """The codes' patches in the space where pictures are compared: float [K,match]."""
-        return F.one_hot(self.book.long(), self.config.classes).float().flatten(1) @ self.projection
-
-    def entrance(self) -> Tensor:
-        """What each token becomes at the entrance: float [K,E]."""
-        if self.settled is not None:
-            return self.settled[0]
-        entries: Tensor = self.lift(self.places()) + self.own
-        return entries
-
     def exit(self) -> Tensor:
         """What a patch is compared with to be named: float [K,match+learnt+1]."""
         if self.settled is not None:
-            return self.settled[1]
-        places = self.places()
+            return self.settled
+        places = F.one_hot(by_twos(self.book).long(), self.config.classes).float().flatten(1) @ self.projection
         return torch.cat([places, self.codes, -0.5 * places.square().sum(1, keepdim=True)], 1)
 
     @torch.no_grad()
     def settle(self) -> None:
         """Compute once what depends on the weights alone: for play, when nothing is learnt any more."""
         self.settled = None
-        self.settled = (self.entrance(), self.exit())
+        self.settled = self.exit()
 
     def state_shapes(self, batch: int) -> list[tuple[int, ...]]:
         """Shape of each tensor of the state."""
@@ -160,29 +181,23 @@ class DynamicsModel(nn.Module):
         height, width = (size // config.fold for size in config.grid)
         size = (batch, config.taps - 1, config.trunk_channels, height, width)
         rings = [size for block in self.trunk if isinstance(block, TrunkBlock) and block.temporal is not None]
-        return [(batch, 1, config.grid[0] * config.grid[1]), *rings]
+        return [(batch, *self.compositor.size), *rings]
 
     def initial_state(self, batch: int, device: torch.device | None = None) -> list[Tensor]:
         """The state before the first frame: zeros."""
         before, *rings = self.state_shapes(batch)
-        state = [torch.zeros(before, dtype=torch.int64, device=device)]
+        state = [torch.zeros(before, dtype=torch.uint8, device=device)]
         return state + [torch.zeros(shape, device=device) for shape in rings]
 
-    def forward(self, tokens: Tensor, actions: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """tokens int64 [B,T,P] and the actions int64 [B,T] taken at them → logits float [B,T,P,K] of the frames
-        after, state."""
-        features, rolled = self.features(tokens, actions, state)
-        logits = self.logits(features, self.compose(features, tokens))
-        return logits.unflatten(0, tokens.shape), rolled
-
-    def features(self, tokens: Tensor, actions: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """tokens and actions as in `forward` → what is known of each patch of the frames after, float [N,E]; state."""
-        batch = tokens.shape[0]
-        before = torch.cat([state[0], tokens[:, :-1]], 1)
-        rolled = [tokens[:, -1:]]
-        movement = self.compositor.movement(self.book[before.flatten(0, 1)], self.book[tokens.flatten(0, 1)])
-        x = F.embedding(tokens.flatten(0, 1), self.entrance()) + self.motion(movement)
-        fine = x.transpose(1, 2).unflatten(2, self.config.grid) + self.position
+    def forward(self, pictures: Tensor, actions: Tensor, state: list[Tensor]) -> tuple[Prediction, list[Tensor]]:
+        """pictures uint8 [B,T,H,W] and the actions int64 [B,T] taken at them → the frames after, state."""
+        batch = pictures.shape[0]
+        before = torch.cat([state[0].unsqueeze(1), pictures[:, :-1]], 1).flatten(0, 1)
+        rolled = [pictures[:, -1]]
+        now = pictures.flatten(0, 1)
+        detail = self.detail(self.look(self.table(cut(now.unsqueeze(-1), 2))))
+        fine = self.gather(detail) + self.position + self.motion(self.compositor.movement(before, now))
+        fine = self.before(fine)
         action = self.action_embedding(actions.flatten())
         h = self.down(fine)
         rings = iter(state[1:])
@@ -191,21 +206,35 @@ class DynamicsModel(nn.Module):
             h, ring = block(h, action, next(rings) if block.temporal is not None else None, batch)
             if ring is not None:
                 rolled.append(ring)
-        return self.fine(fine + self.up(h)).flatten(2).transpose(1, 2).flatten(0, 1), rolled
+        features = self.after(fine + self.up(h))
+        composition = self.compositor(features, detail, now)
+        return Prediction(features.flatten(2).transpose(1, 2), composition), rolled
 
-    def compose(self, features: Tensor, tokens: Tensor) -> Composition:
-        """The pixels of the frames after, from what is known of their patches and the tokens before."""
-        composition: Composition = self.compositor(features, self.book[tokens.flatten(0, 1)])
-        return composition
-
-    def logits(self, features: Tensor, composition: Composition) -> Tensor:
-        """Of the codes, for some patches: float [N,E] → [N,K]. The nearer a code's patch to the composed one, the
-        likelier; beside that the model has an opinion of its own."""
+    def logits(self, features: Tensor, mixtures: Tensor) -> Tensor:
+        """Of the codes, for some patches: features float [...,E] and the composed pixels' probabilities float
+        [...,S,C], pixels by twos, → [...,K]. The nearer a code's patch to the composed one, the likelier; beside that
+        the model has an opinion of its own."""
         config = self.config
         opinion, learnt, doubt = self.opinion(features).split([config.match, config.learnt, 1], -1)
         sharpness = 2 * (-doubt).exp()
-        place = composition.mixture().flatten(1) @ self.projection
-        return torch.cat([sharpness * place + opinion, learnt, sharpness], 1) @ self.exit().T
+        place = mixtures.flatten(-2) @ self.projection
+        return torch.cat([sharpness * place + opinion, learnt, sharpness], -1) @ self.exit().T
+
+    def draw(self, prediction: Prediction, noise: Tensor, min_p: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens int64 [N,P] by `sample_tokens` from noise float [N,P], the picture that they settle, uint8 [N,H,W],
+        and the tokens' entropy float [N,P]."""
+        mixture = prediction.composition.mixture()
+        logits = self.logits(prediction.features, mixture)
+        drawn, entropy = sample_tokens(logits, noise, min_p)
+        return drawn, self.paint(mixture, drawn), entropy
+
+    def paint(self, mixture: Tensor, tokens: Tensor) -> Tensor:
+        """The likeliest picture where the codes `tokens` int64 [N,P] were drawn from `mixture` float [N,P,S,C], pixels
+        by twos: each as the compositor has it, unless it left that open. uint8 [N,H,W]."""
+        kinds = torch.eye(self.config.classes, device=mixture.device, dtype=mixture.dtype)
+        drawn = F.embedding(by_twos(self.book)[tokens].int(), TRUST * kinds)
+        patches = ((mixture + 1e-6) * (1 + drawn)).argmax(-1).to(torch.uint8)
+        return join(by_rows(patches), self.config.grid)
 
 
 CANDIDATES = 16  # codes that a draw chooses among: the likeliest

@@ -32,3 +32,34 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.second(F.gelu(self.first(self.norm(x)), approximate="tanh"))
         return x + out
+
+
+class PixelBlock(nn.Module):
+    """3×3 → ReLU → 1×1, added to the input: for large planes, where a norm would cost as much as a convolution. float
+    [B,C,H,W] → the same shape."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.second(F.relu(self.first(x)))
+        return x + out
+
+
+class PixelTable(nn.Module):
+    """Pixel classes as features of 2×2 pixels: each class as a few fixed random numbers. uint8 [B,Q,4,M] of M pictures
+    as `cut` gives them by twos → float [B,4·M·numbers,h,w]."""
+
+    table: Tensor
+
+    def __init__(self, classes: int, numbers: int, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+        self.register_buffer("table", torch.randn(classes, numbers))
+
+    def forward(self, classes: Tensor) -> Tensor:
+        seen: Tensor = F.embedding(classes.int(), self.table).flatten(2).transpose(1, 2).unflatten(2, self.size)
+        return seen

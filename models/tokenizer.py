@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from models.codebook import Codebook
 from models.layers import ChannelNorm, ResidualBlock
+from models.patches import cut, join
 
 
 @dataclass(frozen=True)
@@ -83,19 +84,11 @@ class Tokenizer(nn.Module):
 
     def patches(self, frames: Tensor) -> Tensor:
         """Frames uint8 → uint8 [B,P,S] palette indices or [B,P,S,3]."""
-        height, width = self.config.grid
-        size = self.config.patch
-        cut = frames.unflatten(1, (height, size)).unflatten(3, (width, size)).transpose(2, 3)
-        joined: Tensor = cut.flatten(3, 4).flatten(1, 2)
-        return joined
+        return cut(frames, self.config.patch)
 
     def frames(self, patches: Tensor) -> Tensor:
         """The inverse of `patches`."""
-        height, width = self.config.grid
-        size = self.config.patch
-        cut = patches.unflatten(1, (height, width)).unflatten(3, (size, size)).transpose(2, 3)
-        joined: Tensor = cut.flatten(3, 4).flatten(1, 2)
-        return joined
+        return join(patches, self.config.grid)
 
     def channels(self, patches: Tensor) -> Tensor:
         """Patches uint8 → float [B,P,S,C]: one-hot classes of a palette world, values in [-1,1] of an rgb one."""

@@ -1,4 +1,4 @@
-"""The dynamics model's stage: learn the next frame's tokens from data. Owns the objective and how contexts are
+"""The dynamics model's stage: learn the next frame from data. Owns the objective and how contexts are
 corrupted; refuses to change the tokenizer."""
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor
 
-from models.dynamics import DynamicsConfig, DynamicsModel, sample_tokens
+from models.dynamics import DynamicsConfig, DynamicsModel, Prediction
+from models.patches import join, quads
 from models.tokenizer import Tokenizer
 from training.data.batches import Batch
 from training.preset import DynamicsPreset, Preset
@@ -20,26 +21,29 @@ from training.stage import Objective, Stage, StageReport, load_weights
 RGB_CLASSES = 32  # colours that the dynamics model tells apart in an rgb world
 KMEANS_ROUNDS = 20
 FIRST_WEIGHT = 0.2  # of the first tick of a window, when speeds can't be known yet
-NAMED = 0.25  # share of the patches whose code is asked for; the pixels of all of them are
-CARRY_WEIGHT = 10.0  # of a patch's choice of shift, beside its pixels
+NAMED = 0.1  # share of the patches whose code is asked for; the pixels of all of them are
+NAME_WEIGHT = 0.1  # of a patch's name, beside its pixels
+CARRY_WEIGHT = 1.0  # of a patch's choice of shift, beside its pixels
 RESTART = 0.1  # share of a rollout's frames that are as recorded, so that there are rollouts of all lengths
 CERTAIN = 1.0  # nats; where the model is less certain than this, its own draw may rightly differ from what was recorded
+MIN_P = 0.2
+KNOWN = 2  # frames of a rollout before speeds are known
+CUTS = 3  # corrupted rectangles a frame, at most
 
 
-class NextTokens(Objective):
-    """Cross-entropy of the next frame's tokens, from contexts like those that the model will meet in its own
-    rollouts."""
+class NextFrame(Objective):
+    """Log-likelihood of the next frame's pixels, and of its patches' names, from contexts like those that the model
+    will meet in its own rollouts."""
 
     outer = (
-        "own",
-        "motion",
-        "codes",
         "position",
         "action_embedding",
+        "motion",
         "opinion",
-        "compositor.share",
-        "compositor.colour",
+        "codes",
         "compositor.choice",
+        "compositor.head",
+        "compositor.seen",
     )
 
     def __init__(
@@ -55,75 +59,138 @@ class NextTokens(Objective):
         assert isinstance(self.model, DynamicsModel)
         frames = torch.from_numpy(batch.frames).to(self.device)
         actions = torch.from_numpy(batch.actions).to(self.device)
-        with torch.no_grad():
-            tokens = encode_once(self.frozen[0], frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
-        true, target = tokens[:, :-1], tokens[:, 1:]
-        context = true
+        tokens, named = self._named(frames)
+        pictures = named if frames.ndim == 5 else frames
+        true, target = pictures[:, :-1], pictures[:, 1:].flatten(0, 1)
+        context = self._as_named(true, named[:, :-1], generator)
         if progress >= self.preset.own_after:
-            context = self._own_rollout(true, actions, generator)
+            context = self._own_rollout(context, tokens, true, actions, generator)
         context = self._corrupt(context, generator)
-        features, _ = self.model.features(context, actions, self.model.initial_state(len(true), self.device))
-        composed = self.model.compose(features, context)
-        changed = target != true
-        heavier = 1 + (self.preset.changed_weight - 1) * max(0.0, 1 - 2 * progress)
-        weights = torch.where(changed, heavier, 1.0)
-        weights[:, 0] *= FIRST_WEIGHT
-        weights, wanted = weights.flatten(), target.flatten()
-        before, after = self.model.book[context.flatten(0, 1)], self.model.book[wanted]
-        likelihood, misled = self.model.compositor.likelihood(composed, before, after)
-        pixels = -(likelihood + 1e-6).log().sum(1)
-        # All codes are compared for some of the patches only: of a step's work that is the dearest part.
-        some = torch.randperm(len(wanted), generator=generator)[: int(len(wanted) * NAMED)].to(self.device)
-        logits = self.model.logits(features[some], composed[some])
-        names = F.cross_entropy(logits, wanted[some], reduction="none")
-        right, moved = logits.detach().argmax(-1) == wanted[some], changed.flatten()[some]
+        prediction, _ = self.model(context, actions, self.model.initial_state(len(true), self.device))
+        composed = prediction.composition
+        weights = torch.ones(true.shape[:2], device=self.device)
+        weights[:, 0] = FIRST_WEIGHT
+        weights = weights.flatten().unsqueeze(1)
+        likelihood = composed.likelihood(quads(target, self.model.config.patch))
+        pixels = -(likelihood + 1e-6).log().sum((3, 4, 5)).flatten(1)
+        misled = self.model.compositor.misled(composed, context.flatten(0, 1), target)
+        by_pixel = ((pixels + CARRY_WEIGHT * misled) * weights).sum() / weights.sum() / pixels.shape[1]
+        names, right = self._names(prediction, tokens[:, 1:].flatten(0, 1), weights, generator)
+        with torch.no_grad():
+            changed = target != true.flatten(0, 1)
+            changed.view(true.shape)[:, 0] = False
+            hit = likelihood[quads(changed, self.model.config.patch)] > 0.5
         figures = {
             "pixels": pixels.detach().mean(),
             "misled": misled.detach().mean(),
-            "right": right.float().mean(),
-            "changed_right": right[moved].float().mean(),
+            "right": right,
+            "changed_wrong": 1 - hit.float().mean(),
         }
-        by_pixel = ((pixels + CARRY_WEIGHT * misled) * weights).sum() / weights.sum()
-        return by_pixel + (names * weights[some]).sum() / weights[some].sum(), figures
-
-    def _corrupt(self, tokens: Tensor, generator: torch.Generator) -> Tensor:
-        """Replace a share of tokens, drawn anew for each clip and frame, by tokens from elsewhere in the batch."""
-        shape = tokens.shape
-        share = torch.rand(shape[:2], generator=generator) * self.preset.corruption
-        share = share * (torch.rand(shape[:2], generator=generator) < 0.5)  # the rest stay clean
-        hit = (torch.rand(shape, generator=generator) < share.unsqueeze(-1)).to(self.device)
-        order = torch.randperm(tokens.numel(), generator=generator).to(self.device)
-        return torch.where(hit, tokens.flatten()[order].view(shape), tokens)
+        return by_pixel + NAME_WEIGHT * names, figures
 
     @torch.no_grad()
-    def _own_rollout(self, true: Tensor, actions: Tensor, generator: torch.Generator) -> Tensor:
+    def _named(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames uint8 [B,T,...] → tokens int64 [B,T,P] and the pictures of their codes, uint8 [B,T,H,W]."""
+        assert isinstance(self.model, DynamicsModel)
+        tokens = encode_once(self.frozen[0], frames.flatten(0, 1))
+        pictures = join(self.model.book[tokens], self.model.config.grid)
+        return tokens.unflatten(0, frames.shape[:2]), pictures.unflatten(0, frames.shape[:2])
+
+    def _names(
+        self, prediction: Prediction, tokens: Tensor, weights: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Cross-entropy of the codes of some patches (of a step's work the dearest part), and the share right."""
+        assert isinstance(self.model, DynamicsModel)
+        wanted = tokens.flatten()
+        some = torch.randperm(len(wanted), generator=generator)[: int(len(wanted) * NAMED)].to(self.device)
+        height, width = self.model.config.grid
+        places = some // (height * width), some // width % height, some % width
+        # The pixels have their own reasons: a name must not make them blur.
+        mixture = prediction.composition.mixture(places).detach()
+        logits = self.model.logits(prediction.features.flatten(0, 1)[some], mixture)
+        losses = F.cross_entropy(logits, wanted[some], reduction="none")
+        weight = weights.expand_as(tokens).flatten()[some]
+        right = (logits.detach().argmax(-1) == wanted[some]).float().mean()
+        return (losses * weight).sum() / weight.sum(), right
+
+    def _as_named(self, true: Tensor, named: Tensor, generator: torch.Generator) -> Tensor:
+        """A quarter of the clips as the tokenizer shows them: so play begins."""
+        chosen = (torch.rand(len(true), generator=generator) < 0.25).to(self.device)
+        return torch.where(chosen.view(-1, 1, 1, 1), named, true)
+
+    def _corrupt(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
+        """Half of the frames with a few rectangles that are wrong: shifted by a pixel or two, as a tick before, or from
+        another picture; most of them where something moves."""
+        batch, ticks, _, width = pictures.shape
+        corrupted = pictures.clone()
+        draw = torch.rand(batch, ticks, CUTS, 9, generator=generator)
+        for clip in range(batch):
+            for tick in range(ticks):
+                for cuts in draw[clip, tick]:
+                    if cuts[0] >= self.preset.corruption:
+                        break
+                    rows, columns = self._place(pictures[clip], tick, cuts)
+                    box = (slice(*rows), slice(*columns))
+                    kind = float(cuts[6])
+                    source = pictures[clip, tick]
+                    if kind < 0.5:
+                        down, across = int(cuts[7] * 5) - 2, int(cuts[8] * 5) - 2
+                        source = torch.roll(source, (down, across), (0, 1))
+                    elif kind < 0.8 and tick > 0:
+                        source = pictures[clip, tick - 1]
+                    else:
+                        other = pictures[int(cuts[7] * batch), int(cuts[8] * ticks)]
+                        source = torch.roll(other, int(cuts[5] * width), 1)
+                    corrupted[clip, tick][box] = source[box]
+        return corrupted
+
+    def _place(self, clip: Tensor, tick: int, cuts: Tensor) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Rows and columns of a rectangle, in three of four cases about a pixel that has just changed."""
+        height, width = clip.shape[1:]
+        row, column = int(cuts[1] * height), int(cuts[2] * width)
+        if tick > 0 and cuts[5] < 0.75:
+            moving = (clip[tick] != clip[tick - 1]).nonzero()
+            if len(moving):
+                row, column = moving[int(cuts[1] * len(moving))].tolist()
+        tall, wide = 2 + int(cuts[3] * 14), 2 + int(cuts[4] * 14)
+        top, left = max(0, row - tall // 2), max(0, column - wide // 2)
+        return (top, min(height, top + tall)), (left, min(width, left + wide))
+
+    @torch.no_grad()
+    def _own_rollout(
+        self, context: Tensor, tokens: Tensor, true: Tensor, actions: Tensor, generator: torch.Generator
+    ) -> Tensor:
         """Half of the clips, frame by frame, as the model would have played them (self-forcing: Huang et al. 2025).
 
         What it could not have known stays as recorded, and now and then a whole frame does: so the clips stay in step
         with the game, whose next frame is what is asked for."""
         assert isinstance(self.model, DynamicsModel)
-        chosen = torch.rand(len(true), generator=generator) < 0.5
+        chosen = torch.rand(len(true), generator=generator) < self.preset.own_share
         if not chosen.any():
-            return true
-        some, keys = true[chosen], actions[chosen]
+            return context
+        some, given, keys = true[chosen], context[chosen], actions[chosen]
         state = self.model.initial_state(len(some), self.device)
-        played = [some[:, 0]]
+        played = [given[:, 0]]
         for now in range(some.shape[1] - 1):
-            logits, state = self.model(played[-1][:, None], keys[:, now : now + 1], state)
-            noise = torch.rand(logits.shape[:-1], generator=generator).to(self.device)
-            drawn, entropy = sample_tokens(logits, noise, 0.1)
+            prediction, state = self.model(played[-1][:, None], keys[:, now : now + 1], state)
+            noise = torch.rand(len(some), 1, generator=generator).to(self.device)  # shared, as in play
+            _, drawn, entropy = self.model.draw(prediction, noise.expand(-1, tokens.shape[2]), MIN_P)
             again = (torch.rand(len(some), 1, generator=generator) < RESTART).to(self.device)
-            recorded = again | (entropy[:, 0] > CERTAIN) | (now == 0)  # speeds can't be known from one frame
-            played.append(torch.where(recorded, some[:, now + 1], drawn[:, 0]))
-        mixed = true.clone()
+            recorded = again | (entropy > CERTAIN) | (now < KNOWN)
+            spared = recorded.float().unflatten(1, self.model.config.grid).bool()
+            patch = self.model.config.patch
+            spared = spared.repeat_interleave(patch, 1).repeat_interleave(patch, 2)
+            played.append(torch.where(spared, some[:, now + 1], drawn))
+        mixed = context.clone()
         mixed[chosen] = torch.stack(played, 1)
         return mixed
 
 
 def carried_shifts(preset: DynamicsPreset) -> tuple[tuple[int, int], ...]:
-    """All pairs of the preset's rows and columns, but for standing still."""
+    """Those listed, and all pairs of the preset's rows and columns, but for standing still."""
     rows, columns = preset.carried_rows, preset.carried_columns
-    return tuple((down, across) for across in columns for down in rows if (down, across) != (0, 0))
+    pairs = [(down, across) for across in columns for down in rows if (down, across) != (0, 0)]
+    return (*preset.carried, *pairs)
 
 
 def encode_once(tokenizer: Tokenizer, frames: Tensor) -> Tensor:
@@ -151,13 +218,13 @@ def dynamics_config(preset: Preset, tokenizer: Tokenizer, actions: int) -> Dynam
         shifts=mine.shifts,
         carried=carried_shifts(mine),
         fold=mine.fold,
+        pixel_channels=mine.pixel_channels,
+        detail_channels=mine.detail_channels,
         token_channels=mine.token_channels,
         trunk_channels=mine.trunk_channels,
         blocks=mine.blocks,
         taps=mine.taps,
         temporal_every=mine.temporal_every,
-        fine_blocks=mine.fine_blocks,
-        hidden=mine.hidden,
     )
 
 
@@ -191,7 +258,7 @@ def train_dynamics(
     torch.manual_seed(preset.seed + 1)
     model = DynamicsModel(dynamics_config(preset, tokenizer, actions)).to(accelerator.device)
     model.show(pixel_classes(tokenizer))
-    objective = NextTokens(model, tokenizer.to(accelerator.device), preset.dynamics, accelerator.device)
+    objective = NextFrame(model, tokenizer.to(accelerator.device), preset.dynamics, accelerator.device)
     stage = Stage("dynamics", objective, feed, preset.dynamics.stage, folder, preset.seed, accelerator)
     report = stage.run()
     assert isinstance(stage.average, DynamicsModel)

@@ -7,7 +7,7 @@ import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +16,19 @@ import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
-from models.dynamics import DynamicsModel, sample_tokens
+from models.dynamics import DynamicsModel
 from models.manifest import BadInput, Cost, StateSpec
+from models.patches import cut, join
 from models.tokenizer import Tokenizer
 
 ENCODER, STEP, DECODER = "encoder.onnx", "step.onnx", "decoder.onnx"
 OPSET = 18
 PARITY_STEPS = 16
+_DTYPES: dict[torch.dtype, Literal["int64", "uint8", "float32"]] = {
+    torch.int64: "int64",
+    torch.uint8: "uint8",
+    torch.float32: "float32",
+}
 
 
 class EncoderGraph(nn.Module):
@@ -60,10 +66,12 @@ class DecoderGraph(nn.Module):
 
 
 class StepGraph(nn.Module):
-    """One frame of play: dynamics, sampling and decoder as a single graph.
+    """One frame of play: dynamics, sampling and picture as a single graph.
 
-    tokens int64 [1,P], action int64 [1], noise float32 [1,P], rings… → next tokens int64 [1,P], picture uint8,
-    entropy float32 [1] (mean nats a token), rolled rings….
+    tokens int64 [1,P], action int64 [1], noise float32 [1,P], state… → next tokens int64 [1,P], picture uint8, entropy
+    float32 [1] (mean nats a token), rolled state…. The state begins with what this graph drew last, int64 [1,P], one
+    added so that zero stands for nothing, and with the classes that it showed for that, uint8 [1,H,W]: tokens that it
+    is given back are seen as they were shown, others as the codebook has them.
     """
 
     def __init__(self, tokenizer: Tokenizer, dynamics: DynamicsModel, sampling: Sampling) -> None:
@@ -73,14 +81,25 @@ class StepGraph(nn.Module):
         dynamics.settle()
         self.sampling = sampling
 
+    def initial_state(self) -> list[Tensor]:
+        """Nothing drawn, nothing shown; then the model's own."""
+        height, width = self.dynamics.compositor.size
+        tokens = self.dynamics.config.grid[0] * self.dynamics.config.grid[1]
+        shown = torch.zeros(1, height, width, dtype=torch.uint8)
+        return [torch.zeros(1, tokens, dtype=torch.int64), shown, *self.dynamics.initial_state(1)]
+
     def forward(self, tokens: Tensor, action: Tensor, noise: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        clip = tokens.unsqueeze(1)
-        features, rolled = self.dynamics.features(clip, action.unsqueeze(1), list(state))
-        logits = self.dynamics.logits(features, self.dynamics.compose(features, clip)).unsqueeze(0)
+        model = self.dynamics
+        drawn, shown, *rest = state
+        same = (tokens + 1 == drawn).unsqueeze(2)
+        now = join(torch.where(same, cut(shown, model.config.patch), model.book[tokens]), model.config.grid)
+        prediction, rolled = model(now.unsqueeze(1), action.unsqueeze(1), rest)
         if self.sampling.shared_noise:
             noise = noise[:, :1].expand_as(noise)
-        drawn, entropy = sample_tokens(logits, noise, self.sampling.min_p)
-        return drawn, self.decoder(drawn), entropy.mean(-1), *rolled
+        chosen, shown, entropy = model.draw(prediction, noise, self.sampling.min_p)
+        palette = self.decoder.tokenizer.config.pixels == "palette"
+        picture = shown if palette else self.decoder(chosen)
+        return chosen, picture, entropy.mean(-1), chosen + 1, shown, *rolled
 
 
 @dataclass(frozen=True)
@@ -104,13 +123,13 @@ def export_graphs(tokenizer: Tokenizer, dynamics: DynamicsModel, sampling: Sampl
     step = StepGraph(tokenizer, dynamics, sampling).eval()
     example = tokenizer.encode(picture)
     _export(step.decoder, (example,), ["tokens"], ["picture"], folder / DECODER)
-    rings = dynamics.initial_state(1)
-    names = ["before", *(f"ring_{index}" for index in range(len(rings) - 1))]
+    zeros = step.initial_state()
+    names = ["drawn", "shown", "before", *(f"ring_{index}" for index in range(len(zeros) - 3))]
     state = [
-        StateSpec(name=name, shape=tuple(ring.shape), dtype="int64" if name == "before" else "float32")
-        for name, ring in zip(names, rings, strict=True)
+        StateSpec(name=name, shape=tuple(part.shape), dtype=_DTYPES[part.dtype])
+        for name, part in zip(names, zeros, strict=True)
     ]
-    arguments = (example, torch.zeros(1, dtype=torch.int64), torch.zeros(1, tokenizer.tokens), *rings)
+    arguments = (example, torch.zeros(1, dtype=torch.int64), torch.zeros(1, tokenizer.tokens), *zeros)
     inputs = ["tokens", "action", "noise", *names]
     outputs = ["next_tokens", "picture", "entropy", *(spec.output_name for spec in state)]
     _export(step, arguments, inputs, outputs, folder / STEP)
@@ -151,7 +170,8 @@ def check_parity(tokenizer: Tokenizer, step: StepGraph, folder: Path, colours: i
     encoder = ort.InferenceSession(str(folder / ENCODER), providers=["CPUExecutionProvider"])
     graph = ort.InferenceSession(str(folder / STEP), providers=["CPUExecutionProvider"])
     decoder = ort.InferenceSession(str(folder / DECODER), providers=["CPUExecutionProvider"])
-    rings = [ring.numpy() for ring in step.dynamics.initial_state(1)]
+    state = [part.numpy() for part in step.initial_state()]
+    names = [entry.name for entry in graph.get_inputs()]
     worst = 0.0
     same: dict[str, list[float]] = {"tokens": [], "next_tokens": [], "picture": [], "decoded": []}
     for _ in range(PARITY_STEPS):
@@ -160,15 +180,15 @@ def check_parity(tokenizer: Tokenizer, step: StepGraph, folder: Path, colours: i
         same["tokens"].append(share_equal(encoder.run(None, {"picture": picture})[0], tokens))
         action = rng.integers(0, step.dynamics.config.actions, 1)
         noise = rng.random(tokens.shape, np.float32)
-        wanted = [out.numpy() for out in step(*map(torch.from_numpy, (tokens, action, noise, *rings)))]
-        names = [entry.name for entry in graph.get_inputs()]
-        got = graph.run(None, dict(zip(names, (tokens, action, noise, *rings), strict=True)))
+        wanted = [out.numpy() for out in step(*map(torch.from_numpy, (tokens, action, noise, *state)))]
+        got = graph.run(None, dict(zip(names, (tokens, action, noise, *state), strict=True)))
         same["next_tokens"].append(share_equal(got[0], wanted[0]))
-        same["decoded"].append(share_equal(decoder.run(None, {"tokens": wanted[0]})[0], wanted[1]))
-        if np.array_equal(got[0], wanted[0]):  # of other tokens, another picture is right
-            same["picture"].append(share_equal(got[1], wanted[1]))
-        worst = max([worst, *(relative_error(g, w) for g, w in zip(got[2:], wanted[2:], strict=True))])
-        rings = wanted[3:]
+        same["picture"].append(share_equal(got[1], wanted[1]))
+        painted = tokenizer.decode(torch.from_numpy(wanted[0])).numpy()
+        same["decoded"].append(share_equal(decoder.run(None, {"tokens": wanted[0]})[0], painted))
+        rings = slice(6, None)  # behind tokens, picture, entropy, and what was drawn, shown and there before
+        worst = max([worst, *(relative_error(g, w) for g, w in zip(got[rings], wanted[rings], strict=True))])
+        state = wanted[3:]
     shares = {name: float(np.mean(values)) if values else 0.0 for name, values in same.items()}
     lowest = min(shares, key=lambda name: shares[name])
     if shares[lowest] < 0.999 or worst > 1e-3:

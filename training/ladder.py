@@ -85,7 +85,9 @@ def build_rung(rung: Rung, starts: Starts, folder: Path) -> Manifest:
     )
     simulated = world_class(WORLD)
     tokenizer = Tokenizer(tokenizer_config(preset, (rung.side, rung.side))).eval()
+    tokenizer.book.random_(0, tokenizer.config.colours)  # codes that look alike would be told apart by rounding alone
     dynamics = DynamicsModel(dynamics_config(preset, tokenizer, len(simulated.actions))).eval()
+    dynamics.show(tokenizer.book)
     with torch.no_grad():
         for weight in dynamics.parameters():
             if not weight.any():

@@ -69,26 +69,26 @@ class TokenizerPreset(_Strict):
 class DynamicsPreset(_Strict):
     """The dynamics model's shape and its stage.
 
-    `shifts` are how far each pixel may move, `carried_rows` × `carried_columns` how far a patch may carry its pixels
-    (see the compositor). `corruption` is the largest share of context tokens that are replaced at random; after
-    `own_after` of the budget, contexts are also the model's own rollouts. `changed_weight` is how much more a changed
-    token counts at the start.
+    `shifts` are how far each pixel may move; `carried`, and `carried_rows` × `carried_columns`, how far a patch may
+    carry its pixels (see the compositor). `corruption` is how likely a context frame has a rectangle that is wrong;
+    after `own_after` of the budget, `own_share` of the contexts are the model's own rollouts.
     """
 
     fold: Literal[1, 2, 4] = 2
+    pixel_channels: Count = 24
+    detail_channels: Count = 48
     token_channels: Count = 64
-    trunk_channels: Count = 160
-    blocks: Count = 8
+    trunk_channels: Count = 128
+    blocks: Count = 4
     taps: Count = 3
     temporal_every: Count = 2
-    fine_blocks: Annotated[int, Field(ge=0)] = 1
-    hidden: Count = 96
     shifts: tuple[tuple[int, int], ...] = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
+    carried: tuple[tuple[int, int], ...] = ()
     carried_rows: tuple[int, ...] = ()
     carried_columns: tuple[int, ...] = ()
-    corruption: Share = 0.08
-    own_after: Share = 0.5
-    changed_weight: Annotated[float, Field(ge=1)] = 5.0
+    corruption: Share = 0.3
+    own_after: Share = 0.3
+    own_share: Share = 0.5
     stage: StagePreset
 
 

@@ -64,7 +64,7 @@ def _step_maker(manifest: Manifest, preset_name: str, run: Path | None) -> Calla
         tokenizer = Tokenizer(tokenizer_config(preset, shape))
         dynamics = DynamicsModel(dynamics_config(preset, tokenizer, len(manifest.actions)))
         sampling = Sampling(preset.export.min_p, preset.export.shared_noise)
-    found = [tuple(shape) for shape in dynamics.state_shapes(1)]
+    found = [tuple(part.shape) for part in StepGraph(tokenizer, dynamics, sampling).initial_state()]
     wanted = [spec.shape for spec in manifest.state]
     if found != wanted or tokenizer.tokens != manifest.tokens:
         raise BadInput(f"{preset_name}: preset: expected the state of {manifest.name}, {wanted}, it makes {found}")

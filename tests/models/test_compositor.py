@@ -1,65 +1,99 @@
 import torch
 
-from models.compositor import Compositor
+from models.compositor import Compositor, shifted
+from models.patches import by_twos, cut, quads
 
 SHIFTS = ((0, 0), (0, 1), (-2, 0))
 CARRIED = ((3, 0), (0, -1), (-1, 2))
+GRID, PATCH, CLASSES = (2, 3), 4, 5
+SIZE = (8, 12)
 
 
-def _patches(picture: torch.Tensor) -> torch.Tensor:
-    """[H,W] → [1,P,S] of 4×4 patches."""
-    rows, columns = (size // 4 for size in picture.shape)
-    return picture.view(rows, 4, columns, 4).transpose(1, 2).reshape(1, rows * columns, 16)
+def _pictures(count: int = 1, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, CLASSES, (count, *SIZE), dtype=torch.uint8, generator=generator)
 
 
-def _compositor() -> Compositor:
+def _compositor(std: float = 0.5) -> Compositor:
     torch.manual_seed(0)
-    compositor = Compositor(6, 8, (2, 3), 4, 5, SHIFTS, CARRIED)
+    compositor = Compositor(6, 8, 8, GRID, PATCH, CLASSES, SHIFTS, CARRIED)
     for parameter in compositor.parameters():
-        torch.nn.init.normal_(parameter)
+        torch.nn.init.normal_(parameter, std=std)
     return compositor
 
 
+def _features(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(count, 6, *GRID, generator=generator), torch.randn(count, 8, 2, 3, generator=generator)
+
+
 def test_a_shift_looks_where_it_says_and_stops_at_the_edge() -> None:
-    picture = torch.randint(0, 5, (8, 12), dtype=torch.uint8)
-    moved = _compositor().move(_patches(picture))
-    right = torch.cat([picture[:, 1:], picture[:, -1:]], 1)
-    down = torch.cat([picture[:1], picture[:1], picture[:-2]])
+    picture = _pictures()
+    moved = _compositor().look(picture, SHIFTS)
+    right = torch.cat([picture[:, :, 1:], picture[:, :, -1:]], 2)
+    down = torch.cat([picture[:, :1], picture[:, :1], picture[:, :-2]], 1)
     for index, expected in enumerate((picture, right, down)):
-        assert torch.equal(moved[:, :, index], _patches(expected))
+        assert torch.equal(moved[..., index], expected)
+
+
+def test_every_second_pixel_of_a_shifted_picture() -> None:
+    picture = _pictures(2)
+    every = torch.stack([shifted(picture, [down], -1)[:, 0] for down in (2, -1)], 1)
+    assert torch.equal(shifted(picture, [2, -1], -1, step=2), every[:, :, ::2, ::2])
 
 
 def test_each_patch_is_carried_by_the_shift_of_its_choice() -> None:
     compositor = _compositor()
-    classes = _patches(torch.randint(0, 5, (8, 12), dtype=torch.uint8))
+    picture = _pictures()
     choice = torch.tensor([[0, 1, 2, 2, 1, 0]])
-    every = compositor.look(classes, CARRIED)
-    carried = compositor.carry(classes, choice)
+    every = cut(compositor.look(picture, CARRIED), PATCH)
+    carried = cut(compositor.carry(picture, choice), PATCH)
     for patch in range(6):
-        assert torch.equal(carried[0, patch], every[0, patch, choice[0, patch]])
+        assert torch.equal(carried[0, patch], every[0, patch, :, choice[0, patch]])
 
 
-def test_a_certain_choice_is_as_likely_as_the_mixture_says() -> None:
-    compositor = _compositor()
-    assert compositor.choice is not None
-    with torch.no_grad():
-        compositor.choice.weight *= 1e3  # so that nothing but the likeliest shift counts
-    classes = torch.randint(0, 5, (2, 6, 16), dtype=torch.uint8)
-    composed = compositor(torch.randn(12, 6), classes)
+def test_pixels_are_as_likely_as_the_mixture_says() -> None:
+    composed = _compositor()(*_features(2), _pictures(2))
     mixture = composed.mixture()
-    assert torch.allclose(mixture.sum(-1), torch.ones(12, 16), atol=1e-5)
-    wanted = torch.randint(0, 5, (12, 16), dtype=torch.uint8)
-    expected = mixture.gather(-1, wanted.long().unsqueeze(-1)).squeeze(-1)
-    assert torch.allclose(compositor.likelihood(composed, classes, wanted)[0], expected, atol=1e-4)
+    assert torch.allclose(mixture.sum(-1), torch.ones(2, 6, 16), atol=1e-5)
+    wanted = _pictures(2, seed=3)
+    expected = mixture.gather(-1, by_twos(cut(wanted, PATCH)).long().unsqueeze(-1)).squeeze(-1)
+    assert torch.allclose(composed.likelihood(quads(wanted, PATCH)).flatten(3).flatten(1, 2), expected, atol=1e-4)
 
 
 def test_some_patches_are_those_of_all() -> None:
-    composed = _compositor()(torch.randn(6, 6), torch.randint(0, 5, (1, 6, 16), dtype=torch.uint8))
-    some = torch.tensor([4, 1])
-    assert torch.equal(composed[some].mixture(), composed.mixture()[some])
+    composed = _compositor()(*_features(2), _pictures(2))
+    some = (torch.tensor([1, 0]), torch.tensor([1, 0]), torch.tensor([2, 1]))
+    assert torch.equal(composed.mixture(some), composed.mixture().unflatten(1, GRID)[some])
 
 
 def test_at_first_what_was_there_stays() -> None:
-    classes = torch.randint(0, 5, (1, 6, 16), dtype=torch.uint8)
-    composed = Compositor(6, 8, (2, 3), 4, 5, SHIFTS, CARRIED)(torch.randn(6, 6), classes)
-    assert torch.equal(composed.mixture().argmax(-1).to(torch.uint8), classes[0])
+    torch.manual_seed(0)
+    compositor = Compositor(6, 8, 8, GRID, PATCH, CLASSES, SHIFTS, CARRIED)
+    picture = _pictures()
+    composed = compositor(*_features(1), picture)
+    assert torch.equal(composed.mixture().argmax(-1), by_twos(cut(picture, PATCH)).long())
+
+
+def test_a_picture_that_moved_is_explained_by_its_shift_alone() -> None:
+    compositor = _compositor()
+    before = _pictures(seed=5)
+    after = compositor.look(before, ((0, 1),))[..., 0]
+    share, sharp = compositor.movement(before, after).split(6, 1)
+    order = [(0, 0), (-2, 0), (3, 0), (0, 1), (0, -1), (-1, 2)]  # grouped by columns
+    inside = share[0, :, :, :2]  # what enters at the edge can't have come from anywhere
+    for index, shift in enumerate(order):
+        assert bool(inside[index].eq(1).all()) == (shift == (0, 1))
+    assert torch.equal(sharp, share**8)
+
+
+def test_only_patches_that_no_fixed_shift_explains_are_asked_for_a_carried_one() -> None:
+    compositor = _compositor()
+    before = _pictures(seed=7)
+    composed = compositor(*_features(1), before)
+    assert compositor.misled(composed, before, before).eq(0).all()
+    assert compositor.misled(composed, before, compositor.look(before, ((0, 1),))[..., 0]).eq(0).all()
+    after = compositor.look(before, (CARRIED[2],))[..., 0]
+    wrong = compositor.misled(composed, before, after)
+    chance = composed.choice.exp()[0, 0, 2]
+    assert torch.isclose(wrong[0, 0], -(chance + 1e-6).log(), atol=0.05)

@@ -13,7 +13,7 @@ from training.worlds.base import SPLITS
 def test_what_is_sealed_is_what_is_loaded(tiny_world: Path) -> None:
     checkpoint = load_checkpoint(tiny_world)
     assert checkpoint.manifest.name == "puzzle"
-    assert checkpoint.start_tokens.shape == (3, 4, 64)
+    assert checkpoint.start_tokens.shape == (3, 4, checkpoint.manifest.tokens) == (3, 4, 256)
     assert checkpoint.start_pixels.max() < 16
     assert sorted(path.name for path in tiny_world.iterdir()) == sorted([*checkpoint.manifest.files, "manifest.yaml"])
     for name, entry in checkpoint.manifest.files.items():
