@@ -5,17 +5,17 @@ from __future__ import annotations
 
 import logging
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
+from engine.graph_cost import count_cost
 from models.dynamics import DynamicsModel
 from models.manifest import BadInput, Cost, StateSpec
 from models.patches import cut, join
@@ -136,7 +136,8 @@ def export_graphs(tokenizer: Tokenizer, dynamics: DynamicsModel, sampling: Sampl
     check_parity(tokenizer, step, folder, colours)
     used = (*dynamics.parameters(), *step.decoder.tokenizer.head.parameters(), *tokenizer.decoder.parameters())
     parameters = sum(p.numel() for p in used)
-    cost = Cost(operations=count_operations(folder / STEP), bytes=(folder / STEP).stat().st_size, parameters=parameters)
+    counted = count_cost(folder / STEP)
+    cost = Cost(**asdict(counted), parameters=parameters)
     return Exported(tokenizer.tokens, tokenizer.config.codebook, state, cost)
 
 
@@ -206,19 +207,3 @@ def share_equal(got: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> float:
 def relative_error(got: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> float:
     """Largest difference over the largest value."""
     return float(np.abs(got - wanted).max() / (np.abs(wanted).max() + 1e-6))
-
-
-def count_operations(path: Path) -> int:
-    """Multiplications and additions of the convolutions and matrix products of a graph with static shapes."""
-    graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
-    shapes: dict[str, list[int]] = {init.name: list(init.dims) for init in graph.initializer}
-    for value in (*graph.value_info, *graph.output, *graph.input):
-        shapes[value.name] = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-    total = 0
-    for node in graph.node:
-        if node.op_type == "Conv":
-            kernel = shapes[node.input[1]]
-            total += 2 * int(np.prod(kernel[1:])) * int(np.prod(shapes[node.output[0]]))
-        elif node.op_type in ("MatMul", "Gemm"):
-            total += 2 * shapes[node.input[0]][-1] * int(np.prod(shapes[node.output[0]]))
-    return total

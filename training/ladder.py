@@ -12,14 +12,13 @@ from pathlib import Path
 
 import torch
 
-from engine.graph_cost import count_cost
 from models.dynamics import DynamicsModel
-from models.manifest import Cost, Manifest, Provenance
+from models.manifest import Manifest, Provenance
 from models.tokenizer import Tokenizer
 from training.dynamics_stage import dynamics_config
-from training.export import STEP, Sampling
+from training.export import Sampling
 from training.preset import load_preset
-from training.seal import Networks, seal, write_manifest
+from training.seal import Networks, seal
 from training.starts import Starts, find_starts
 from training.tokenizer_stage import tokenizer_config
 from training.worlds.registry import world_class
@@ -104,17 +103,7 @@ def build_rung(rung: Rung, starts: Starts, folder: Path) -> Manifest:
         created=datetime.now(UTC).date().isoformat(),
     )
     networks = Networks(tokenizer, dynamics, Sampling(preset.export.min_p, preset.export.shared_noise))
-    manifest = seal(networks, world, _enlarged(starts, rung.side), provenance, folder)
-    counted = count_cost(folder / STEP)
-    cost = Cost(
-        operations=counted.operations,
-        bytes=counted.bytes,
-        parameters=manifest.cost.parameters,
-        kernels=counted.kernels,
-    )
-    manifest = manifest.model_copy(update={"cost": cost})
-    write_manifest(manifest, folder)
-    return manifest
+    return seal(networks, world, _enlarged(starts, rung.side), provenance, folder)
 
 
 def _enlarged(starts: Starts, side: int) -> Starts:

@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from engine.graph_cost import count_cost
 from models.dynamics import DynamicsConfig, DynamicsModel
 from models.manifest import BadInput
 from models.patches import join
 from models.tokenizer import Tokenizer, TokenizerConfig
 from training.dynamics_stage import pixel_classes
-from training.export import DECODER, ENCODER, STEP, Sampling, StepGraph, check_parity, count_operations, export_graphs
+from training.export import DECODER, ENCODER, STEP, Sampling, StepGraph, check_parity, export_graphs
 
 SAMPLING = Sampling(min_p=0.1, shared_noise=False)
 SMALL = {"height": 32, "width": 32, "codebook": 40, "dimensions": 16, "decoder_channels": 8, "decoder_blocks": 1}
@@ -79,7 +80,7 @@ def test_operations_are_those_that_torch_counts(exported: Path) -> None:
     action, noise = torch.zeros(1, dtype=torch.int64), torch.zeros(1, 16)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         step(torch.zeros(1, 16, dtype=torch.int64), action, noise, *step.initial_state())
-    assert count_operations(exported / STEP) == counter.get_total_flops()
+    assert count_cost(exported / STEP).operations == counter.get_total_flops()
 
 
 def test_shared_noise_uses_the_first_number_for_all_tokens() -> None:
