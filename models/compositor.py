@@ -23,6 +23,8 @@ from models.patches import cut, of_quads
 
 Shift = tuple[int, int]
 CARRIES = 0.6  # share of a patch's pixels that a shift has to explain to be asked for
+SETTLED = 0.95  # share that a fixed shift explains where nobody asks for another
+ASKED = 512  # patches at most of a batch: each is compared with every shift
 SURE = 40.0  # nats between a shift that explains all of a patch and one that explains nothing
 SHARPER = 8
 COARSE = 2  # pixels between those that are compared for the carried shifts
@@ -80,32 +82,38 @@ class Compositor(nn.Module):
         classes: int,
         shifts: tuple[Shift, ...],
         carried: tuple[Shift, ...] = (),
+        blocks: int = 1,
     ) -> None:
         super().__init__()
         self.grid, self.patch, self.shifts, self.carried = grid, patch, shifts, carried
         self.size = grid[0] * patch, grid[1] * patch
         places = len(shifts) + bool(carried)
         self.choice = nn.Conv2d(features, len(carried), 1) if carried else None
+        self.follow = nn.Conv2d(len(shifts) + len(carried), len(carried), 3, padding=1, bias=False) if carried else None
         self.spread = nn.Sequential(nn.Conv2d(features, detail * (patch // 4) ** 2, 1), nn.PixelShuffle(patch // 4))
         self.table = PixelTable(classes, NUMBERS, (self.size[0] // 2, self.size[1] // 2))
         self.seen_pixel = nn.Conv2d(4 * places * NUMBERS, pixel, 1)
         self.seen_detail = nn.Conv2d(4 * places * NUMBERS, detail, 2, stride=2)
-        self.detail = PixelBlock(detail)
+        self.detail = nn.Sequential(*(PixelBlock(detail) for _ in range(blocks)))
         self.widen = nn.Sequential(ChannelNorm(detail), nn.Conv2d(detail, 4 * pixel, 1), nn.PixelShuffle(2))
-        self.pixels = PixelBlock(pixel)
+        self.pixels = nn.Sequential(*(PixelBlock(pixel) for _ in range(blocks)))
         self.head = nn.Linear(pixel, 4 * (places + classes))
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
+        if self.follow is not None:
+            nn.init.zeros_(self.follow.weight)
         with torch.no_grad():
             self.head.bias.view(4, -1)[:, shifts.index((0, 0))] = STAYS
         self.register_buffer("reach", torch.tensor(carried).view(-1, 2), persistent=False)
 
-    def forward(self, features: Tensor, detail: Tensor, classes: Tensor) -> Composition:
-        """features float [N,E,h,w], detail float [N,F,H/4,W/4], classes uint8 [N,H,W] of the picture before."""
+    def forward(self, features: Tensor, detail: Tensor, classes: Tensor, movement: Tensor) -> Composition:
+        """features float [N,E,h,w], detail float [N,F,H/4,W/4], classes uint8 [N,H,W] of the picture before and its
+        `movement` float [N,2(M+D),h,w]: what has moved moves on, so the choices see it at first hand."""
         moved = self.look(classes, self.shifts)
         choice = features.new_zeros(len(features), self.grid[0] * self.grid[1], 0)
-        if self.choice is not None:
-            choice = self.choice(features).flatten(2).transpose(1, 2).log_softmax(-1)
+        if self.choice is not None and self.follow is not None:
+            chosen = self.choice(features) + self.follow(movement[:, movement.shape[1] // 2 :])
+            choice = chosen.flatten(2).transpose(1, 2).log_softmax(-1)
             moved = torch.cat([moved, self.carry(classes, choice.argmax(-1)).unsqueeze(-1)], -1)
         pixels = cut(moved, 2)
         seen = self.table(pixels)
@@ -122,9 +130,11 @@ class Compositor(nn.Module):
         fixed = self.look(before, self.shifts) == classes.unsqueeze(-1)
         share = cut(fixed, self.patch).float().mean(2).amax(-1)
         wrong = torch.zeros_like(share)
-        picture, patch = torch.nonzero(share < 1, as_tuple=True)
+        picture, patch = torch.nonzero(share < SETTLED, as_tuple=True)
         if not self.carried or not len(picture):
             return wrong
+        each = slice(None, None, 1 + len(picture) // ASKED)
+        picture, patch = picture[each], patch[each]
         places = cut(self.places(self.carried), self.patch).transpose(0, 1)[patch]  # [K,D,S]
         came = before.flatten(1)[picture[:, None, None], places]
         explained = (came == cut(classes, self.patch)[picture, patch].unsqueeze(1)).float().mean(-1)

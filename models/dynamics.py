@@ -34,7 +34,8 @@ class DynamicsConfig:
     """`fold`: a trunk position stands for fold×fold patches. `taps`: frames that a temporal convolution sees, itself
     included. `temporal_every`: which blocks have one. `shifts` and `carried`: how pixels may move from frame to
     frame, in rows and columns (see the compositor). `match`: dimensions in which pictures are compared with codes;
-    `learnt`: more of them, without that meaning. Channels: of 2×2 pixels, 4×4 pixels, a patch, a trunk position."""
+    `learnt`: more of them, without that meaning. `pixel_blocks`: of the compositor, at each of its two
+    scales. Channels: of 2×2 pixels, 4×4 pixels, a patch, a trunk position."""
 
     codebook: int
     actions: int
@@ -46,6 +47,7 @@ class DynamicsConfig:
     match: int = 32
     learnt: int = 8
     fold: int = 2
+    pixel_blocks: int = 1
     pixel_channels: int = 24
     detail_channels: int = 48
     token_channels: int = 64
@@ -151,6 +153,7 @@ class DynamicsModel(nn.Module):
             config.classes,
             config.shifts,
             config.carried,
+            config.pixel_blocks,
         )
         # What the picture can't say: which of several continuations, and how surely.
         self.opinion = nn.Linear(fine, config.match + config.learnt + 1)
@@ -196,8 +199,8 @@ class DynamicsModel(nn.Module):
         rolled = [pictures[:, -1]]
         now = pictures.flatten(0, 1)
         detail = self.detail(self.look(self.table(cut(now.unsqueeze(-1), 2))))
-        fine = self.gather(detail) + self.position + self.motion(self.compositor.movement(before, now))
-        fine = self.before(fine)
+        movement = self.compositor.movement(before, now)
+        fine = self.before(self.gather(detail) + self.position + self.motion(movement))
         action = self.action_embedding(actions.flatten())
         h = self.down(fine)
         rings = iter(state[1:])
@@ -207,7 +210,7 @@ class DynamicsModel(nn.Module):
             if ring is not None:
                 rolled.append(ring)
         features = self.after(fine + self.up(h))
-        composition = self.compositor(features, detail, now)
+        composition = self.compositor(features, detail, now, movement)
         return Prediction(features.flatten(2).transpose(1, 2), composition), rolled
 
     def logits(self, features: Tensor, mixtures: Tensor) -> Tensor:

@@ -75,6 +75,7 @@ class DynamicsPreset(_Strict):
     """
 
     fold: Literal[1, 2, 4] = 2
+    pixel_blocks: Count = 1
     pixel_channels: Count = 24
     detail_channels: Count = 48
     token_channels: Count = 64
