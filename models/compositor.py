@@ -65,6 +65,35 @@ class Composition:
         return likelihood
 
 
+class Choice(nn.Module):
+    """Which way each patch is carried. What has moved moves on, so the last tick's movement is seen at first hand; and
+    what belongs together moves together, so a part of the say is the whole picture's.
+
+    Shapes as in the compositor; G numbers that are known of the whole picture.
+    """
+
+    def __init__(self, features: int, scene: int, fixed: int, carried: int) -> None:
+        super().__init__()
+        self.fixed = fixed
+        self.own = nn.Conv2d(features, carried, 1)
+        self.follow = nn.Conv2d(carried, carried, 3, padding=1, bias=False)
+        self.whole = nn.Sequential(nn.Linear(scene + carried, 128), nn.ReLU(), last := nn.Linear(128, carried))
+        nn.init.zeros_(self.follow.weight)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+
+    def forward(self, features: Tensor, scene: Tensor, movement: Tensor) -> Tensor:
+        """features float [N,E,h,w], scene float [N,G], movement float [N,2(M+D),h,w] → log probabilities float
+        [N,P,D]."""
+        sharp = movement[:, movement.shape[1] // 2 :]
+        # How much better each explains a patch than those that explain what stands and scrolls.
+        lone = F.relu(sharp[:, self.fixed :] - sharp[:, : self.fixed].amax(1, keepdim=True))
+        together = self.whole(torch.cat([scene, lone.amax((2, 3))], 1))
+        chosen = self.own(features) + self.follow(lone) + together[..., None, None]
+        log_odds: Tensor = chosen.flatten(2).transpose(1, 2).log_softmax(-1)
+        return log_odds
+
+
 class Compositor(nn.Module):
     """Shapes: N pictures of H×W pixels in P = h·w patches, C classes, E features of a patch, F of a 4×4 block of
     pixels, M fixed `shifts`, D `carried` ones. A shift (rows, columns) names the place that is looked at, relative to
@@ -83,13 +112,13 @@ class Compositor(nn.Module):
         shifts: tuple[Shift, ...],
         carried: tuple[Shift, ...] = (),
         blocks: int = 1,
+        scene: int = 1,
     ) -> None:
         super().__init__()
         self.grid, self.patch, self.shifts, self.carried = grid, patch, shifts, carried
         self.size = grid[0] * patch, grid[1] * patch
         places = len(shifts) + bool(carried)
-        self.choice = nn.Conv2d(features, len(carried), 1) if carried else None
-        self.follow = nn.Conv2d(len(shifts) + len(carried), len(carried), 3, padding=1, bias=False) if carried else None
+        self.choice = Choice(features, scene, len(shifts), len(carried)) if carried else None
         self.spread = nn.Sequential(nn.Conv2d(features, detail * (patch // 4) ** 2, 1), nn.PixelShuffle(patch // 4))
         self.table = PixelTable(classes, NUMBERS, (self.size[0] // 2, self.size[1] // 2))
         self.seen_pixel = nn.Conv2d(4 * places * NUMBERS, pixel, 1)
@@ -100,20 +129,19 @@ class Compositor(nn.Module):
         self.head = nn.Linear(pixel, 4 * (places + classes))
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
-        if self.follow is not None:
-            nn.init.zeros_(self.follow.weight)
         with torch.no_grad():
             self.head.bias.view(4, -1)[:, shifts.index((0, 0))] = STAYS
         self.register_buffer("reach", torch.tensor(carried).view(-1, 2), persistent=False)
 
-    def forward(self, features: Tensor, detail: Tensor, classes: Tensor, movement: Tensor) -> Composition:
-        """features float [N,E,h,w], detail float [N,F,H/4,W/4], classes uint8 [N,H,W] of the picture before and its
-        `movement` float [N,2(M+D),h,w]: what has moved moves on, so the choices see it at first hand."""
+    def forward(
+        self, features: Tensor, detail: Tensor, scene: Tensor, classes: Tensor, movement: Tensor
+    ) -> Composition:
+        """features float [N,E,h,w], detail float [N,F,H/4,W/4], what is known of the whole picture float [N,G], classes
+        uint8 [N,H,W] of the picture before and its `movement` float [N,2(M+D),h,w]."""
         moved = self.look(classes, self.shifts)
         choice = features.new_zeros(len(features), self.grid[0] * self.grid[1], 0)
-        if self.choice is not None and self.follow is not None:
-            chosen = self.choice(features) + self.follow(movement[:, movement.shape[1] // 2 :])
-            choice = chosen.flatten(2).transpose(1, 2).log_softmax(-1)
+        if self.choice is not None:
+            choice = self.choice(features, scene, movement)
             moved = torch.cat([moved, self.carry(classes, choice.argmax(-1)).unsqueeze(-1)], -1)
         pixels = cut(moved, 2)
         seen = self.table(pixels)
@@ -148,9 +176,9 @@ class Compositor(nn.Module):
         """How well each shift of the picture before explains each patch of this one. uint8 [N,H,W] twice → float
         [N,2(M+D),h,w]: the share of one in COARSE² of its pixels, and that to the power SHARPER, so that a shift that
         explains all stands out from one that explains most. A cost volume: Sun et al., "PWC-Net", 2018."""
-        shifts = self.shifts + self.carried
         equal = [
             shifted(before, rows, across, COARSE) == now[:, None, ::COARSE, ::COARSE]
+            for shifts in (self.shifts, self.carried)
             for across, rows in _by_column(shifts).items()
         ]
         share = F.avg_pool2d(torch.cat(equal, 1).float(), self.patch // COARSE)

@@ -142,6 +142,7 @@ class DynamicsModel(nn.Module):
             TrunkBlock(trunk, 64, config.taps if index % config.temporal_every == 0 else 1)
             for index in range(config.blocks)
         )
+        self.scene = ChannelNorm(trunk)
         self.up = nn.Sequential(ChannelNorm(trunk), nn.Conv2d(trunk, cells * fine, 1), nn.PixelShuffle(config.fold))
         self.after = nn.Sequential(PixelBlock(fine), ChannelNorm(fine))
         self.compositor = Compositor(
@@ -154,6 +155,7 @@ class DynamicsModel(nn.Module):
             config.shifts,
             config.carried,
             config.pixel_blocks,
+            64 + 2 * trunk,
         )
         # What the picture can't say: which of several continuations, and how surely.
         self.opinion = nn.Linear(fine, config.match + config.learnt + 1)
@@ -210,7 +212,9 @@ class DynamicsModel(nn.Module):
             if ring is not None:
                 rolled.append(ring)
         features = self.after(fine + self.up(h))
-        composition = self.compositor(features, detail, now, movement)
+        seen = self.scene(h)
+        scene = torch.cat([action, seen.mean((2, 3)), seen.amax((2, 3))], 1)
+        composition = self.compositor(features, detail, scene, now, movement)
         return Prediction(features.flatten(2).transpose(1, 2), composition), rolled
 
     def logits(self, features: Tensor, mixtures: Tensor) -> Tensor:

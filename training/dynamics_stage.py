@@ -23,7 +23,7 @@ KMEANS_ROUNDS = 20
 FIRST_WEIGHT = 0.2  # of the first tick of a window, when speeds can't be known yet
 NAMED = 0.1  # share of the patches whose code is asked for; the pixels of all of them are
 NAME_WEIGHT = 0.1  # of a patch's name, beside its pixels
-CARRY_WEIGHT = 3.0  # of a patch's choice of shift, beside its pixels
+CARRY_WEIGHT = 10.0  # of a patch's choice of shift, beside its pixels
 RESTART = 0.1  # share of a rollout's frames that are as recorded, so that there are rollouts of all lengths
 CERTAIN = 1.0  # nats; where the model is less certain than this, its own draw may rightly differ from what was recorded
 MIN_P = 0.2
@@ -42,7 +42,6 @@ class NextFrame(Objective):
         "opinion",
         "codes",
         "compositor.choice",
-        "compositor.follow",
         "compositor.head",
         "compositor.seen",
     )

@@ -16,7 +16,7 @@ def _pictures(count: int = 1, seed: int = 0) -> torch.Tensor:
 
 def _compositor(std: float = 0.5) -> Compositor:
     torch.manual_seed(0)
-    compositor = Compositor(6, 8, 8, GRID, PATCH, CLASSES, SHIFTS, CARRIED)
+    compositor = Compositor(6, 8, 8, GRID, PATCH, CLASSES, SHIFTS, CARRIED, scene=3)
     for parameter in compositor.parameters():
         torch.nn.init.normal_(parameter, std=std)
     return compositor
@@ -29,7 +29,11 @@ def _features(count: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _composed(compositor: Compositor, pictures: torch.Tensor) -> Composition:
     """As if the picture before had been the same."""
-    return compositor(*_features(len(pictures)), pictures, compositor.movement(pictures, pictures))  # type: ignore[no-any-return]
+    scene = torch.ones(len(pictures), 3)
+    composed: Composition = compositor(
+        *_features(len(pictures)), scene, pictures, compositor.movement(pictures, pictures)
+    )
+    return composed
 
 
 def test_a_shift_looks_where_it_says_and_stops_at_the_edge() -> None:
@@ -74,7 +78,7 @@ def test_some_patches_are_those_of_all() -> None:
 
 def test_at_first_what_was_there_stays() -> None:
     torch.manual_seed(0)
-    compositor = Compositor(6, 8, 8, GRID, PATCH, CLASSES, SHIFTS, CARRIED)
+    compositor = Compositor(6, 8, 8, GRID, PATCH, CLASSES, SHIFTS, CARRIED, scene=3)
     picture = _pictures()
     composed = _composed(compositor, picture)
     assert torch.equal(composed.mixture().argmax(-1), by_twos(cut(picture, PATCH)).long())
@@ -85,7 +89,7 @@ def test_a_picture_that_moved_is_explained_by_its_shift_alone() -> None:
     before = _pictures(seed=5)
     after = compositor.look(before, ((0, 1),))[..., 0]
     share, sharp = compositor.movement(before, after).split(6, 1)
-    order = [(0, 0), (-2, 0), (3, 0), (0, 1), (0, -1), (-1, 2)]  # grouped by columns
+    order = [(0, 0), (-2, 0), (0, 1), (3, 0), (0, -1), (-1, 2)]  # fixed ones first, grouped by columns
     inside = share[0, :, :, :2]  # what enters at the edge can't have come from anywhere
     for index, shift in enumerate(order):
         assert bool(inside[index].eq(1).all()) == (shift == (0, 1))
