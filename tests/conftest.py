@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# How long an example takes is the machine's affair; what comes out is ours.
-settings.register_profile("dreamcade", deadline=None)
+# How long an example takes is the machine's affair; what comes out is ours. The examples are the same in every run, so
+# that a run that fails fails again; `--hypothesis-profile explore` looks for new ones.
+settings.register_profile("dreamcade", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
 settings.load_profile("dreamcade")
 
 # Before anything imports a numerical library: tests run beside other work and must not fight for cores.

@@ -206,7 +206,7 @@ def press(key: int, down: bool = True, **fields: Any) -> None:
     pygame.event.post(pygame.event.Event(pygame.KEYDOWN if down else pygame.KEYUP, key=key, **fields))
 
 
-def turn_until(player: Player, done: Callable[[], bool], seconds: float = 10.0) -> None:
+def turn_until(player: Player, done: Callable[[], bool], seconds: float = 60.0) -> None:
     """Let the player go on until `done`, or fail."""
     end = time.monotonic() + seconds
     while not done():

@@ -46,7 +46,8 @@ def test_the_document(world_folder: Path) -> None:
 
         def __call__(self, stage: Stage) -> float | None:
             shown.append(stage.wanted)
-            assert drive_headless(stage) is not None
+            drive_headless(stage)
+            assert stage.finished
             return stage.clock() + 1000
 
     document = bench([world_folder], 20, window=Window(), wishes=ONE)
@@ -55,7 +56,7 @@ def test_the_document(world_folder: Path) -> None:
     (result,) = document["results"]
     assert list(result) == RESULT_KEYS
     assert result["world"] == "predictable" and result["frames"] >= 20 and result["vram_peak_mb"] is None
-    assert result["fps"] > result["fps_paced"] > 0 and 0 <= result["on_time"] <= 1
+    assert result["fps"] > 0 and result["fps_paced"] > 0 and 0 <= result["on_time"] <= 1
     assert result["warm_start_s"] > 0 and 0 < result["cold_start_s"] < result["startup_s"]
     assert document["projections"] == document["method_errors"] == []  # this world doesn't count its kernels
     assert result["startup_s"] > 1000  # until the driver's first flip

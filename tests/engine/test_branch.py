@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import pytest
@@ -55,20 +54,30 @@ def played(session: Session, tmp_path: Path) -> tuple[SessionRecord, list[list[F
     return read_session(tmp_path / "rec"), lines
 
 
+def digests(line: list[Frame]) -> list[str]:
+    """What tells a line of frames from another."""
+    return [frame.tokens_digest for frame in line]
+
+
 def test_every_frame_is_led_to_by_its_own_line(played: tuple[SessionRecord, list[list[Frame]]]) -> None:
     record, lines = played
     assert record.frames == len(lines)
     for number, frames in enumerate(lines):
         line = line_to(record, number)
-        assert [entry.tokens_digest for entry in line.entries] == [frame.tokens_digest for frame in frames]
+        assert [entry.tokens_digest for entry in line.entries] == digests(frames)
     assert line_to(record, None) == line_to(record, record.frames - 1)
 
 
+@pytest.mark.parametrize("number", [0, 12, 20, 33, 41, 57, 70, 71, 91, 101])
 def test_the_past_is_the_same_and_the_future_is_another(
-    played: tuple[SessionRecord, list[list[Frame]]], checkpoint: Checkpoint, backend: OnnxBackend, tmp_path: Path
+    played: tuple[SessionRecord, list[list[Frame]]],
+    checkpoint: Checkpoint,
+    backend: OnnxBackend,
+    tmp_path: Path,
+    number: int,
 ) -> None:
+    """From before the rewinds, from where they went to, from what was rewound, from a reset, and from the last."""
     record, lines = played
-    number = random.randrange(45, 70)  # any frame must do
     branch = Branch(record, checkpoint, number)
     session = Session(checkpoint, backend, timeline=Timeline())
     frame = branch.begin(session)
@@ -76,14 +85,14 @@ def test_the_past_is_the_same_and_the_future_is_another(
     assert branch.differs_at is None and branch.made == branch.total == len(lines[number])
     recorder = Recorder(tmp_path / "branch")
     recorder.begin(session)
-    used = {following[-1].action for following in lines if following[:-1] == lines[number]}
+    prefix = digests(lines[number])
+    used = {following[-1].action for following in lines if digests(following[:-1]) == prefix}
     other = next(action for action in (Action.LEFT, Action.RIGHT, Action.JUMP) if action not in used)
     recorder.add(session.step(other))
     recorder.close()
     record = read_session(tmp_path / "branch")
-    prefix = [frame.tokens_digest for frame in lines[number]]
-    digests = [entry.tokens_digest for entry in line_to(record, None).entries]
-    assert digests[:-1] == prefix and digests[-1] not in {f.tokens_digest for line in lines for f in line}
+    *past, future = [entry.tokens_digest for entry in line_to(record, None).entries]
+    assert past == prefix and future not in {digest for line in lines for digest in digests(line)}
     assert verify(record, checkpoint, OnnxBackend(checkpoint, threads=1)).same
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -30,17 +31,41 @@ from engine.timeline import Timeline
 from models.actions import Action
 from models.manifest import BadInput
 
-PATIENCE = 10.0  # seconds that a test waits for the other thread before it fails
+PATIENCE = 60.0  # seconds that a test waits for the other thread before it fails
+
+
+Deed = tuple[Callable[[int], bool], Callable[[], None]]
+
+
+class Watched(FrameMailbox):
+    """Keeps every frame that was put, and follows a script in the thread that puts: each deed is done when a frame's
+    index is as it says, after those before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[Frame] = []
+        self.script: deque[Deed] = deque()
+
+    def put(self, frame: Frame) -> None:
+        super().put(frame)
+        self.shown.append(frame)
+        if self.script and self.script[0][0](frame.index):
+            self.script[0][1]()
+            self.script.popleft()
 
 
 class Stand:
-    """A frame loop on a hand-moved clock: sleeping takes no time, and `on_sleep` is called with the tick's number."""
+    """A frame loop on a hand-moved clock: sleeping takes no time, and `on_sleep` is called with the tick's number.
+
+    Nothing holds it back, so it may be any number of frames further when the test looks; what has to be asked at a
+    certain frame stands in the script of its frames.
+    """
 
     def __init__(self, session: Session) -> None:
         self.now = 0.0
         self.slept = 0
         self.on_sleep: Callable[[int], None] = lambda tick: None
-        self.actions, self.frames = ActionMailbox(), FrameMailbox()
+        self.actions, self.frames = ActionMailbox(), Watched()
         self.telemetry = Telemetry(lambda: self.now)
         session._clock = lambda: self.now
         pacer = Pacer(30, lambda: self.now, self.sleep)
@@ -69,19 +94,10 @@ def stand(session: Session) -> Iterator[Stand]:
 
 def collect(stand: Stand, ticks: int) -> list[Frame]:
     """Every frame of the first `ticks` ticks; then the loop is paused."""
-    frames: list[Frame] = []
-    original = stand.frames.put
-
-    def keep(frame: Frame) -> None:
-        frames.append(frame)
-        original(frame)
-        if len(frames) == ticks:
-            stand.loop.pause()
-
-    stand.frames.put = keep  # type: ignore[method-assign]
+    stand.frames.script.append((lambda index: index == ticks, stand.loop.pause))
     stand.loop.start()
     stand.wait(lambda: stand.loop.paused)
-    return frames
+    return stand.frames.shown[1:]
 
 
 def test_the_action_is_taken_after_the_wait(stand: Stand) -> None:
@@ -150,7 +166,7 @@ def test_a_pause_is_no_interval(stand: Stand) -> None:
 def test_reset_between_ticks(stand: Stand) -> None:
     collect(stand, 3)
     stand.loop.request_reset(2, 99)
-    stand.wait(lambda: stand.loop.session.index == 0)
+    stand.wait(lambda: stand.frames.shown[-1].index == 0)
     frame = stand.frames.take_newest()
     assert frame is not None and frame.index == 0
     assert (stand.loop.session.start, stand.loop.session.rng_seed) == (2, 99)
@@ -202,15 +218,15 @@ def test_recording_from_the_middle_with_a_reset_verifies(stand: Stand, checkpoin
     collect(stand, 20)
     recorder = Recorder(tmp_path / "rec")
     stand.loop.set_recorder(recorder)
+    stand.frames.script += [
+        (lambda index: index == 40, lambda: stand.loop.request_reset(1, 8)),
+        (lambda index: index == 10, lambda: stand.loop.set_recorder(None)),
+    ]
     stand.loop.resume()
-    stand.wait(lambda: stand.loop.session.index > 40)
-    stand.loop.request_reset(1, 8)
-    stand.wait(lambda: 5 < stand.loop.session.index < 40)
-    stand.loop.set_recorder(None)
     stand.wait(lambda: not recorder.active)
     recorder.close()
     record = read_session(tmp_path / "rec")
-    assert record.header.video_from == 20 and record.frames > 46
+    assert record.header.video_from == 20 and record.frames == 41 + 11
     report = verify(record, checkpoint, OnnxBackend(checkpoint, threads=1))
     assert report.same and report.frames == record.frames
 
@@ -236,25 +252,18 @@ def keeping(checkpoint: Checkpoint, backend: OnnxBackend) -> Iterator[Stand]:
 
 
 def test_rewinding_shows_the_past_and_plays_on_from_there(keeping: Stand) -> None:
-    digests = [frame.tokens_digest for frame in collect(keeping, 200)]
-    loop, shown = keeping.loop, list[Frame]()
-    original = keeping.frames.put
-
-    def keep(frame: Frame) -> None:
-        shown.append(frame)
-        original(frame)
-
-    keeping.frames.put = keep  # type: ignore[method-assign]
+    collect(keeping, 200)
+    loop, played = keeping.loop, keeping.frames.shown.copy()
+    keeping.frames.script += [(lambda index: index < 60, loop.play_on), (lambda index: True, lambda: None)]
     loop.rewind()
-    keeping.wait(lambda: loop.rewinding is not None and loop.rewinding < 60)
-    loop.play_on()
-    keeping.wait(lambda: loop.rewinding is None)
-    assert [frame.tokens_digest for frame in shown] == [digests[frame.index - 1] for frame in shown]
-    steps = [before.index - after.index for before, after in pairwise(shown[:-1]) if after.index]
+    keeping.wait(lambda: not keeping.frames.script)
+    shown = keeping.frames.shown[len(played) :]
+    assert [frame.tokens_digest for frame in shown] == [played[frame.index].tokens_digest for frame in shown]
+    steps = [before.index - after.index for before, after in pairwise(shown[:-1])]
     assert shown[0].index == 199, "a tap is one frame"
     assert steps == sorted(steps) and {2, 4} <= set(steps), "the longer it is held the faster it goes"
     landed = loop.session.index
-    assert shown[-1].index == landed < 60
+    assert loop.rewinding is None and shown[-1].index == landed < 60
     loop.resume()
     keeping.wait(lambda: loop.session.index > landed + 20)
 
@@ -262,10 +271,15 @@ def test_rewinding_shows_the_past_and_plays_on_from_there(keeping: Stand) -> Non
 def test_a_tap_while_paused_goes_one_frame_back(keeping: Stand) -> None:
     frames = collect(keeping, 50)
     loop = keeping.loop
-    loop.rewind()
-    loop.play_on()
-    keeping.wait(lambda: loop.session.index == 49)
-    assert loop.paused and loop.session.frame.tokens_digest == frames[48].tokens_digest
+
+    def tap() -> None:
+        loop.rewind()
+        loop.play_on()
+
+    keeping.frames.script += [(lambda index: index == 51, tap)]
+    loop.single_step()
+    keeping.wait(lambda: not keeping.frames.script and loop.session.index == 50)
+    assert loop.paused and loop.session.frame.tokens_digest == frames[49].tokens_digest
 
 
 def test_without_a_kept_past_nothing_is_rewound(stand: Stand) -> None:
@@ -290,17 +304,13 @@ def test_a_recording_with_rewinds_verifies(keeping: Stand, checkpoint: Checkpoin
     collect(keeping, 100)
     loop, recorder = keeping.loop, Recorder(tmp_path / "rec")
     loop.set_recorder(recorder)
+    rewound: list[Deed] = [(lambda index: index > 130, loop.rewind), (lambda index: index < 70, loop.play_on)]
+    keeping.frames.script += [
+        *rewound * 4,
+        (lambda index: index > 100, lambda: loop.request_reset(2, 4)),
+        (lambda index: index == 10, lambda: loop.set_recorder(None)),
+    ]
     loop.resume()
-    for _ in range(4):
-        keeping.wait(lambda: loop.session.index > 130)
-        loop.rewind()
-        keeping.wait(lambda: loop.rewinding is not None and loop.rewinding < 70)
-        loop.play_on()
-        keeping.wait(lambda: loop.rewinding is None)
-    keeping.wait(lambda: loop.session.index > 100)
-    loop.request_reset(2, 4)
-    keeping.wait(lambda: 10 < loop.session.index < 70)
-    loop.set_recorder(None)
     keeping.wait(lambda: not recorder.active)
     recorder.close()
     record = read_session(tmp_path / "rec")
@@ -313,8 +323,9 @@ def test_slow_motion_and_fast_forward(stand: Stand) -> None:
     collect(stand, 5)
     for speed, expected in ((0.25, 0.25), (4.0, 4.0), (1e-9, 0.125), (1e9, 8.0)):
         stand.loop.set_speed(speed)
-        stand.wait(lambda expected=expected: stand.loop.speed == expected)
-        assert stand.loop._pacer.period == pytest.approx(1 / 30 / expected)
+        period = pytest.approx(1 / 30 / expected)
+        stand.wait(lambda period=period: stand.loop._pacer.period == period)
+        assert stand.loop.speed == expected
     stand.loop.resume()
     stand.wait(lambda: stand.loop.session.index > 10)
 

@@ -42,12 +42,13 @@ def kill_often(session: Session, folder: Path, times: int) -> None:
         (folder / f"{number}.ready").write_bytes(save_bytes(session.moment(), session.checkpoint, None))
     slot = folder / "slots" / "slot-1.save"
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    chance = random.Random(0)
     for _ in range(times):
         command = [sys.executable, "-c", CHILD % SAVES, str(folder)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as child:
             assert child.stdout is not None
             told = [int(child.stdout.readline())]
-            time.sleep(random.uniform(0, 0.05))  # a new moment each time: any must do
+            time.sleep(chance.uniform(0, 0.05))  # another moment each time: any must do
             child.kill()
             told += [int(line) for line in child.stdout.read().split()]
         found = read_save(slot, session.checkpoint).header.index

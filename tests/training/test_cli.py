@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from engine.backends.onnx import OnnxBackend
 from engine.checkpoint import load_checkpoint
 from engine.session import Session
 from models.actions import Action
 from training.cli import main
+from training.preset import load_preset
 
 
 def _call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -23,12 +26,24 @@ def _call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return caught.value.code
 
 
+def _shorter(name: str) -> dict[str, Any]:
+    """A preset of ours with the same networks but less data and a few steps: as little as every part runs with."""
+    preset = load_preset(name, "puzzle").model_dump(mode="json")
+    preset["data"] |= {"frames": 1024, "num_envs": 4, "episode_ticks": 128}
+    preset["tokenizer"] |= {"codebook_pictures": 32}
+    for stage, steps in (("tokenizer", 6), ("dynamics", 4)):
+        preset[stage]["stage"] |= {"steps": steps, "batch": 2, "warmup_steps": 1}
+    return preset
+
+
 def test_a_tiny_run_makes_a_world_that_plays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    run, out = tmp_path / "run", tmp_path / "world"
-    arguments = ("run", "--world", "puzzle", "--preset", "tiny", "--run", str(run), "--out", str(out))
+    run, out, preset = tmp_path / "run", tmp_path / "world", tmp_path / "short.yaml"
+    preset.write_text(yaml.safe_dump(_shorter("tiny")), encoding="utf-8")
+    arguments = ("run", "--world", "puzzle", "--preset", str(preset), "--run", str(run), "--out", str(out))
     assert _call(monkeypatch, *arguments) == 0
     checkpoint = load_checkpoint(out)
-    assert checkpoint.manifest.provenance.steps == {"tokenizer": 60, "dynamics": 40}
+    assert checkpoint.manifest.provenance.steps == {"tokenizer": 6, "dynamics": 4}
+    assert checkpoint.manifest.provenance.preset == "short" and checkpoint.manifest.provenance.frames >= 1024
     session = Session(checkpoint, OnnxBackend(checkpoint, threads=1))
     session.reset(0, rng_seed=1)
     frame = session.step(Action.RIGHT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -109,29 +108,6 @@ def test_info_and_memory(scripted: TensorRtBackend, device: Any) -> None:
     assert not info.on_cpu and scripted.memory > 1 << 20
     scripted.close()
     assert device.closed
-
-
-def test_the_host_adds_little_to_a_step(checkpoint: Checkpoint, device: Any) -> None:
-    """Copies, bindings and checks around a step whose program does nothing: at most half a millisecond."""
-
-    class Nothing:
-        memory = 0
-
-        def bind(self, addresses: Any) -> None: ...
-        def enqueue(self, stream: int) -> None: ...
-        def compiled(self) -> None: ...
-        def close(self) -> None: ...
-
-    backend = TensorRtBackend(checkpoint, device, Nothing(), "TensorRT 1", True)
-    backend.warm_up()
-    session = Session(checkpoint, backend)
-    session.reset(0, 0)
-    times = []
-    for _ in range(300):
-        began = time.perf_counter()
-        session.step(Action.RIGHT)
-        times.append(time.perf_counter() - began)
-    assert sorted(times)[150] < 0.0005
 
 
 def test_a_library_that_cannot_be_recorded_still_plays(
