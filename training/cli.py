@@ -87,10 +87,10 @@ def tokenizer(
     json_file: JsonFile = None,
 ) -> None:
     """Train, or go on training, a run's tokenizer."""
-    from accelerate import Accelerator
+    from training.precision import make_accelerator
 
     this = _run(world, preset, run, {"tokenizer": minutes})
-    _show({"tokenizer": asdict(this.train_tokenizer(Accelerator()))}, json_file)
+    _show({"tokenizer": asdict(this.train_tokenizer(make_accelerator(this.preset.precision)))}, json_file)
 
 
 @app.command()
@@ -102,10 +102,10 @@ def dynamics(
     json_file: JsonFile = None,
 ) -> None:
     """Train, or go on training, a run's dynamics model."""
-    from accelerate import Accelerator
+    from training.precision import make_accelerator
 
     this = _run(world, preset, run, {"dynamics": minutes})
-    _show({"dynamics": asdict(this.train_dynamics(Accelerator()))}, json_file)
+    _show({"dynamics": asdict(this.train_dynamics(make_accelerator(this.preset.precision)))}, json_file)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from models.dynamics import DynamicsConfig, DynamicsModel, Prediction
-from models.patches import join, quads
+from models.patches import by_rows, by_twos, cut, join, quads
 from models.tokenizer import Tokenizer
 from training.data.batches import Batch
 from training.preset import DynamicsPreset, Preset
@@ -25,8 +25,7 @@ NAMED = 0.1  # share of the patches whose code is asked for; the pixels of all o
 NAME_WEIGHT = 0.1  # of a patch's name, beside its pixels
 CARRY_WEIGHT = 10.0  # of a patch's choice of shift, beside its pixels
 RESTART = 0.1  # share of a rollout's frames that are as recorded, so that there are rollouts of all lengths
-CERTAIN = 1.0  # nats; where the model is less certain than this, its own draw may rightly differ from what was recorded
-MIN_P = 0.2
+CERTAIN = -3.0  # log probability of a patch; what is less certain may rightly differ from what was recorded
 KNOWN = 2  # frames of a rollout before speeds are known
 CUTS = 3  # corrupted rectangles a frame, at most
 
@@ -63,8 +62,8 @@ class NextFrame(Objective):
         pictures = named if frames.ndim == 5 else frames
         true, target = pictures[:, :-1], pictures[:, 1:].flatten(0, 1)
         context = self._as_named(true, named[:, :-1], generator)
-        if progress >= self.preset.own_after:
-            context = self._own_rollout(context, tokens, true, actions, generator)
+        if progress >= self.preset.own_after and torch.rand(1, generator=generator) < self.preset.own_share:
+            context = self._own_rollout(context, true, actions, generator)
         context = self._corrupt(context, generator)
         prediction, _ = self.model(context, actions, self.model.initial_state(len(true), self.device))
         composed = prediction.composition
@@ -92,7 +91,8 @@ class NextFrame(Objective):
     def _named(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Frames uint8 [B,T,...] → tokens int64 [B,T,P] and the pictures of their codes, uint8 [B,T,H,W]."""
         assert isinstance(self.model, DynamicsModel)
-        tokens = encode_once(self.frozen[0], frames.flatten(0, 1))
+        with torch.autocast(self.device.type, enabled=False):  # the nearest of thousands hangs on small differences
+            tokens = encode_once(self.frozen[0], frames.flatten(0, 1))
         pictures = join(self.model.book[tokens], self.model.config.grid)
         return tokens.unflatten(0, frames.shape[:2]), pictures.unflatten(0, frames.shape[:2])
 
@@ -107,7 +107,8 @@ class NextFrame(Objective):
         places = some // (height * width), some // width % height, some % width
         # The pixels have their own reasons: a name must not make them blur.
         mixture = prediction.composition.mixture(places).detach()
-        logits = self.model.logits(prediction.features.flatten(0, 1)[some], mixture)
+        with torch.autocast(self.device.type, enabled=False):
+            logits = self.model.logits(prediction.features.flatten(0, 1)[some].float(), mixture.float())
         losses = F.cross_entropy(logits, wanted[some], reduction="none")
         weight = weights.expand_as(tokens).flatten()[some]
         right = (logits.detach().argmax(-1) == wanted[some]).float().mean()
@@ -157,33 +158,26 @@ class NextFrame(Objective):
         return (top, min(height, top + tall)), (left, min(width, left + wide))
 
     @torch.no_grad()
-    def _own_rollout(
-        self, context: Tensor, tokens: Tensor, true: Tensor, actions: Tensor, generator: torch.Generator
-    ) -> Tensor:
-        """Half of the clips, frame by frame, as the model would have played them (self-forcing: Huang et al. 2025).
+    def _own_rollout(self, context: Tensor, true: Tensor, actions: Tensor, generator: torch.Generator) -> Tensor:
+        """The clips frame by frame as the model would have played them (self-forcing: Huang et al. 2025).
 
         What it could not have known stays as recorded, and now and then a whole frame does: so the clips stay in step
         with the game, whose next frame is what is asked for."""
         assert isinstance(self.model, DynamicsModel)
-        chosen = torch.rand(len(true), generator=generator) < self.preset.own_share
-        if not chosen.any():
-            return context
-        some, given, keys = true[chosen], context[chosen], actions[chosen]
-        state = self.model.initial_state(len(some), self.device)
-        played = [given[:, 0]]
-        for now in range(some.shape[1] - 1):
-            prediction, state = self.model(played[-1][:, None], keys[:, now : now + 1], state)
-            noise = torch.rand(len(some), 1, generator=generator).to(self.device)  # shared, as in play
-            _, drawn, entropy = self.model.draw(prediction, noise.expand(-1, tokens.shape[2]), MIN_P)
-            again = (torch.rand(len(some), 1, generator=generator) < RESTART).to(self.device)
-            recorded = again | (entropy > CERTAIN) | (now < KNOWN)
-            spared = recorded.float().unflatten(1, self.model.config.grid).bool()
-            patch = self.model.config.patch
-            spared = spared.repeat_interleave(patch, 1).repeat_interleave(patch, 2)
-            played.append(torch.where(spared, some[:, now + 1], drawn))
-        mixed = context.clone()
-        mixed[chosen] = torch.stack(played, 1)
-        return mixed
+        state = self.model.initial_state(len(true), self.device)
+        played = [context[:, 0]]
+        for now in range(true.shape[1] - 1):
+            prediction, state = self.model(played[-1][:, None], actions[:, now : now + 1], state)
+            likeliest, classes = prediction.composition.mixture().max(-1)
+            again = (torch.rand(len(true), 1, generator=generator) < RESTART).to(self.device)
+            recorded = again | (likeliest.log().sum(-1) < CERTAIN) | (now < KNOWN)
+            patches = torch.where(
+                recorded.unsqueeze(-1),
+                by_twos(cut(true[:, now + 1], self.model.config.patch)),
+                classes.to(torch.uint8),
+            )
+            played.append(join(by_rows(patches), self.model.config.grid))
+        return torch.stack(played, 1)
 
 
 def carried_shifts(preset: DynamicsPreset) -> tuple[tuple[int, int], ...]:

@@ -108,9 +108,10 @@ class ExportPreset(_Strict):
 
 
 class Preset(_Strict):
-    """All of a world's run."""
+    """All of a world's run. `precision` is of its products: see precision.py."""
 
     seed: int = 0
+    precision: Literal["auto", "no", "bf16"] = "no"
     data: DataPreset
     tokenizer: TokenizerPreset
     dynamics: DynamicsPreset

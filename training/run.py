@@ -19,6 +19,7 @@ from training.data.collect import collect
 from training.data.dataset import read_card, shard_paths
 from training.dynamics_stage import load_dynamics, train_dynamics
 from training.export import Sampling
+from training.precision import make_accelerator
 from training.preset import Preset
 from training.progress import progress_line
 from training.seal import Networks, seal
@@ -113,7 +114,7 @@ class Run:
 
 def run(this: Run, out: Path) -> Manifest:
     """simulate → tokenizer → dynamics → export, check and seal into `out`."""
-    accelerator = Accelerator()
+    accelerator = make_accelerator(this.preset.precision)
     with accelerator.main_process_first():
         this.collect()
     this.train_tokenizer(accelerator)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -74,3 +76,11 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> type[ToyWorld]:
     """The toy world, known to the registry by its name."""
     monkeypatch.setitem(registry.WORLDS, "toy", lambda: ToyWorld)
     return ToyWorld
+
+
+@pytest.fixture(autouse=True)
+def _no_accelerator_yet() -> Iterator[None]:
+    """accelerate keeps one state a process, which refuses the precision of the next run."""
+    yield
+    if state := sys.modules.get("accelerate.state"):
+        state.AcceleratorState._reset_state(True)
