@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pygame
 
+from app.calm import Calm
 from models.manifest import BadInput, Manifest
 
 Pixels = npt.NDArray[np.uint8]
@@ -36,6 +37,8 @@ class Picture:
         self.size = (manifest.width, manifest.height)
         self._indexed = pygame.Surface(self.size, depth=8) if manifest.pixels == "palette" else None
         self._plain = pygame.Surface(self.size).convert()
+        self._shown = self._plain
+        self._calm: Calm | None = None
         self.theme = theme
         self.set_theme(theme)
 
@@ -54,13 +57,19 @@ class Picture:
             self._plain.blit(self._indexed, (0, 0))
         else:
             pygame.surfarray.blit_array(self._plain, pixels.swapaxes(0, 1))
+        self._shown = self._plain if self._calm is None else self._calm.soften(self._plain)
+
+    def set_calm(self, calm: bool) -> None:
+        """Whether a picture that would flash fades instead, from the next `load` on."""
+        if calm is not (self._calm is not None):
+            self._calm = Calm(self.size) if calm else None
 
     def draw(self, target: pygame.Surface, rect: pygame.Rect) -> None:
         """Scale into `rect`, which is an integer multiple of the size, without smoothing."""
         if target.get_rect().contains(rect):
-            pygame.transform.scale(self._plain, rect.size, target.subsurface(rect))
+            pygame.transform.scale(self._shown, rect.size, target.subsurface(rect))
         else:  # a window smaller than the picture
-            target.blit(pygame.transform.scale(self._plain, rect.size), rect)
+            target.blit(pygame.transform.scale(self._shown, rect.size), rect)
 
     def centred(self, area: pygame.Rect, pixel: int) -> pygame.Rect:
         """Where the picture lies in the middle of `area` at `pixel` screen pixels a game pixel."""

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pygame
 
 from app.keymap import Command
+from app.look import Look
 from app.picture import Picture
 from app.pixel_font import LINE, wrap_text
-from app.widgets import DIM, FAINT, GREEN, INK, RED, YELLOW, draw_key_row, draw_text, panel
+from app.widgets import DIM, FAINT, INK, YELLOW, draw_key_row, draw_text, panel
 from engine.start_picture import FAR, NEAR, EncodedPicture
 from models.manifest import Manifest
 
@@ -31,10 +32,12 @@ class PictureScreen:
         command_codes: dict[int, Command],
         accept: Callable[[], None],
         refuse: Callable[[], None],
+        look: Look | None = None,
     ) -> None:
         """`accept` is called when play is to begin, `refuse` when it isn't."""
         self.closed = False
         self._encoded = encoded
+        self._look = look or Look()
         self._codes = command_codes
         self._accept, self._refuse = accept, refuse
         self._pictures = [Picture(manifest, encoded.palette) for _ in LABELS]
@@ -71,7 +74,8 @@ class PictureScreen:
 
     def _draw_error(self, target: pygame.Surface, above: pygame.Rect, scale: int) -> None:
         exact = self._encoded.exact
-        sign, colour = ("●", GREEN) if exact >= NEAR else ("▲", YELLOW) if exact >= FAR else ("■", RED)
+        look = self._look
+        sign, colour = ("●", look.good) if exact >= NEAR else ("▲", look.warn) if exact >= FAR else ("■", look.bad)
         y = above.bottom + (LINE + 8) * scale
         draw_text(target, f"{sign} {self._encoded.error}", (above.centerx, y), colour, scale, "center")
         for line in wrap_text(self._encoded.verdict, above.width - 2 * GAP * scale, scale)[:2]:
