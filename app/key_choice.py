@@ -40,11 +40,11 @@ def taken_by(
     key may be another world's too."""
     for command, names in settings.command_keys.items():
         if command is not entry and _has(names, code):
-            return f"is “{COMMAND_TITLES[command].lower()}”"
+            return f"is {COMMAND_TITLES[command].lower()!r}"
     for world in worlds if manifest is None else [manifest]:
         for action, names in world_keys(world, settings.keys.get(world.name, {})).items():
             if action is not entry and _has(names, code):
-                return f"is “{action}” in {world.title}"
+                return f"is '{action}' in {world.title}"
     return None
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -26,6 +25,7 @@ from app.gamepad import Gamepads, menu_key
 from app.hud import TOAST_SECONDS, Hud
 from app.keymap import Command, Keymap, command_codes
 from app.look import look_of
+from app.outcome import Outcome
 from app.overlay import Overlay, PlayFacts
 from app.picture import find_theme
 from app.picture_offer import LONG_TOAST, PictureOffer
@@ -64,13 +64,6 @@ class Screen(Protocol):
 
     def draw(self, target: pygame.Surface, scale: int) -> None:
         """Over the whole window."""
-
-
-class Outcome(StrEnum):
-    """How playing ended."""
-
-    MENU = "menu"
-    QUIT = "quit"
 
 
 @dataclass(frozen=True)
@@ -160,7 +153,8 @@ class Player:
             self.hud.toast(news.line, TOAST_SECONDS if news.saved else LONG_TOAST)
         self.pictures.follow()
         if self._file is not None and self._file.poll():
-            self.apply(self._file.current, self._file.problems)
+            self.apply(self._file.current)
+            self.hud.toast((*self._file.problems, "the settings were changed")[0], LONG_TOAST)
         self._check_round()
 
     def poll(self) -> None:
@@ -330,7 +324,7 @@ class Player:
 
     # Entering and leaving worlds
 
-    def apply(self, settings: Settings, problems: Sequence[str] = ()) -> None:
+    def apply(self, settings: Settings) -> None:
         """Take other settings over: what is live in them counts at once, the rest when it is looked at next."""
         self.settings = settings
         self.commands = command_codes(settings.command_keys)
@@ -339,7 +333,12 @@ class Player:
         if self.round is not None:
             self.round.keymap = Keymap(self.round.manifest, settings.keys.get(self.round.name))
         self.wear_look()
-        self.hud.toast(problems[0] if problems else "settings: changed", LONG_TOAST if problems else TOAST_SECONDS)
+
+    def follow_file(self) -> None:
+        """Take over what was changed in the app while nothing was played."""
+        if self._file is not None and self._file.current != self.settings:
+            self.apply(self._file.current)
+            self.overlay_shown = self.settings.overlay
 
     def wear_look(self) -> None:
         """Let everything look as the settings want it."""

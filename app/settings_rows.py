@@ -1,5 +1,4 @@
-"""What the settings screen lists. Owns the rows, the choices of each and what a step changes; refuses keys and drawing.
-"""
+"""What the settings screen lists. Owns the rows, their choices and what a step changes; refuses keys and drawing."""
 
 from __future__ import annotations
 
@@ -63,6 +62,7 @@ class TextRow:
 
     name: str
     title: str
+    part: None = None
 
     def shown(self, settings: Settings) -> str:
         """The value now, for people."""
@@ -77,6 +77,11 @@ class KeysRow:
     name: str
     title: str
     manifest: Manifest | None = None
+
+    @property
+    def part(self) -> str | None:
+        """The world whose keys they are."""
+        return None if self.manifest is None else self.manifest.name
 
     def shown(self, settings: Settings) -> str:
         """Whether anything was chosen, for people."""

@@ -13,6 +13,7 @@ from app.gamepad import PAD_CODES, Gamepads, menu_key
 from app.keymap import COMMAND_KEYS, Command, Keymap, chosen_keys, command_codes, shown_keys
 from app.player import Player, PlayOptions
 from app.settings import Settings
+from app.settings_file import SettingsFile
 from app.settings_reading import read_settings
 from engine.backends.wish import BackendWish
 from engine.recording import read_session
@@ -146,7 +147,7 @@ def test_a_whole_visit_by_gamepad_alone(worlds: Path, settings: Settings, monkey
     next(script)
     monkeypatch.setattr(Player, "turn", turning)
     monkeypatch.setattr("app.menu.Menu.poll", polling)
-    run_arcade(settings, PlayOptions(), None, BackendWish(threads=1), False, pytest.fail)
+    run_arcade(SettingsFile(None, settings), PlayOptions(), None, BackendWish(threads=1), False, pytest.fail)
     assert seen == ["menu", "hills", "walks", "rewound", "saved", "loaded", "recorded", "boxes", "menu again"]
     assert sum(1 for folder in settings.recordings.iterdir() if read_session(folder).frames > 3) == 1
 

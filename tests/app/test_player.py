@@ -11,7 +11,8 @@ import numpy as np
 import pygame
 import pytest
 
-from app.player import Outcome, Player, PlayOptions
+from app.outcome import Outcome
+from app.player import Player, PlayOptions
 from app.settings import Settings
 from app.shelf import Shelf, build_session
 from app.window import Window
