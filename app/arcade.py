@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 
+from app.beginnings import picture_beginning
 from app.gamepad import Gamepads
 from app.keymap import COMMAND_KEYS, check_keys, command_codes
 from app.library_screen import Library
 from app.menu import Menu, Place
 from app.outcome import Outcome
-from app.picture import find_theme
+from app.painter import Painter
+from app.picture import find_theme, find_theme_or_first
 from app.player import Player, PlayOptions
 from app.settings import Settings
 from app.settings_file import SettingsFile
@@ -121,4 +124,29 @@ def _visit(menu: Menu, player: Player, file: SettingsFile) -> Outcome:
         return Library(window, shelf, menu.settings, command_codes(menu.settings.command_keys), pads).run()
     if menu.place is Place.SETTINGS:
         return SettingsScreen(window, file, [shelf.checkpoint(name).manifest for name in shelf.names], pads).run()
-    return Outcome.MENU
+    return _paint(menu, file) if shelf.names else Outcome.MENU
+
+
+def _paint(menu: Menu, file: SettingsFile) -> Outcome:
+    """Paint in the chosen world, and play from the painting. A reconstruction that isn't wanted leads back to the
+    painter."""
+    window, shelf, pads, name = menu.window, menu.shelf, menu.pads, menu.shelf.names[menu.selected]
+    shelf.request(name)  # made ready while somebody paints
+    theme = find_theme_or_first(shelf.checkpoint(name).manifest, file.current.theme.get(name))
+    commands = command_codes(file.current.command_keys)
+    painter = Painter(window, shelf.checkpoint(name), file.current.saves, theme, commands, pads)
+    try:
+        while painter.run() is not Outcome.QUIT and painter.to_play is not None:
+            options = PlayOptions(beginning=picture_beginning(painter.to_play, secrets.randbelow(1 << 31)))
+            player = Player(window, shelf, file.current, options, pads=pads, file=file)
+            if player.run(name) is Outcome.QUIT:
+                return Outcome.QUIT
+            if player.problem is not None:
+                menu.say(player.problem)
+                return Outcome.MENU
+            if not player.pictures.refused:
+                return Outcome.MENU
+    finally:
+        if kept := painter.close():
+            menu.say(kept)
+    return painter.outcome or Outcome.MENU

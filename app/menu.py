@@ -14,7 +14,7 @@ from app.demo import Demo
 from app.gamepad import PAD_CODES, Gamepads, menu_key
 from app.keymap import Command, command_codes
 from app.look import look_of
-from app.picture import Picture, find_theme
+from app.picture import Picture, find_theme_or_first
 from app.pixel_font import CAP_HEIGHT, LINE, clip_text, fit_text, render_text, text_width, wrap_text
 from app.settings import Settings
 from app.settings_file import SettingsFile
@@ -37,7 +37,6 @@ from app.widgets import (
 from app.window import Window
 from engine.backends.vram import estimate_need, show_size
 from engine.memory import list_cards
-from models.manifest import BadInput
 
 FRAME_RATE = 30
 START_SECONDS = 1.2  # each start frame is shown this long
@@ -261,11 +260,7 @@ class Menu:
 
 def _first_picture(shelf: Shelf, name: str, settings: Settings) -> Picture:
     manifest = shelf.checkpoint(name).manifest
-    try:
-        theme = find_theme(manifest, settings.theme.get(name))
-    except BadInput:
-        theme = find_theme(manifest, None)  # the player is told when the world is entered
-    picture = Picture(manifest, theme)
+    picture = Picture(manifest, find_theme_or_first(manifest, settings.theme.get(name)))
     picture.set_calm(settings.calm)
     return picture
 

@@ -29,6 +29,11 @@ def find_theme(manifest: Manifest, name: str | None) -> str | None:
     return name
 
 
+def find_theme_or_first(manifest: Manifest, name: str | None) -> str | None:
+    """The theme by name, the first where there is none of that name."""
+    return name if name in theme_names(manifest) else find_theme(manifest, None)
+
+
 class Picture:
     """Converts and scales the newest frame of one world."""
 
@@ -58,6 +63,15 @@ class Picture:
         else:
             pygame.surfarray.blit_array(self._plain, pixels.swapaxes(0, 1))
         self._shown = self._plain if self._calm is None else self._calm.soften(self._plain)
+
+    def piece(self, pixels: Pixels) -> pygame.Surface:
+        """A piece of a frame, of any size, in the theme's colours."""
+        if self._indexed is None:
+            return pygame.surfarray.make_surface(pixels.swapaxes(0, 1))
+        surface = pygame.Surface((pixels.shape[1], pixels.shape[0]), depth=8)
+        surface.set_palette(self._indexed.get_palette())
+        pygame.surfarray.blit_array(surface, pixels.T)
+        return surface.convert()
 
     def set_calm(self, calm: bool) -> None:
         """Whether a picture that would flash fades instead, from the next `load` on."""
