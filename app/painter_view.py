@@ -136,7 +136,7 @@ def _draw_stamps(
         if rect.bottom > area.bottom:
             break
         surface = picture.piece(piece)
-        shown = pygame.transform.scale_by(surface, pixel)
+        shown = pygame.transform.scale_by(surface, max(1, largest * pixel // len(piece)))
         target.blit(shown, shown.get_rect(center=rect.center))
         if number == view.chosen:
             pygame.draw.rect(target, YELLOW, rect, 2 * scale)

@@ -267,7 +267,8 @@ class Player:
             area, place = self._layout()
             self.round.picture.draw(target, place)
             self.hud.rewound = self.round.rewound
-            self.hud.draw(target, area, scale, self.round.manifest, self.round.keymap)
+            if self.screen is None:  # else its words would stand around what lies over the game
+                self.hud.draw(target, area, scale, self.round.manifest, self.round.keymap)
             if self.overlay_shown:
                 self._draw_overlay(target, self.round, area == self.window.rect, now)
             if self.screen is not None:

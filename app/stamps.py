@@ -70,7 +70,8 @@ def boards(checkpoint: Checkpoint) -> list[tuple[str, Pixels]]:
         for column in range(columns):
             votes = np.bincount(numbers[:, row, column])
             empty[row, column] = votes.argmax() if 2 * votes.max() >= count else commonest
-    made = [("blank", _assemble(kinds[blank], cells.shape)), ("empty", _assemble(kinds[empty], cells.shape))]
+    grids = (("blank", blank), ("empty", empty))
+    made = [(title, _assemble(kinds[grid], cells.shape, frames.shape[1:3])) for title, grid in grids]
     return [*made, *((f"start {number}", frame.copy()) for number, frame in enumerate(frames))]
 
 
@@ -81,11 +82,13 @@ def _cells(frames: Pixels, side: int) -> Pixels:
     return cut.reshape(count, height // side, side, width // side, side, *depth).swapaxes(2, 3)
 
 
-def _assemble(patches: Pixels, shape: tuple[int, ...]) -> Pixels:
-    """Flat patches [H/s,W/s,…] as a picture."""
+def _assemble(patches: Pixels, shape: tuple[int, ...], size: tuple[int, ...]) -> Pixels:
+    """Flat patches [H/s,W/s,…] as a picture of `size` H, W; what no patch covers continues the edge."""
     _, rows, columns, side, _, *depth = shape
     grid = patches.reshape(rows, columns, side, side, *depth).swapaxes(1, 2)
-    return np.ascontiguousarray(grid.reshape(rows * side, columns * side, *depth))
+    picture = grid.reshape(rows * side, columns * side, *depth)
+    missing = [(0, size[0] - rows * side), (0, size[1] - columns * side), *((0, 0) for _ in depth)]
+    return np.pad(picture, missing, "edge")
 
 
 def _tiles(frames: Pixels, side: int) -> list[Pixels]:

@@ -28,6 +28,7 @@ KeyRow = Sequence[tuple[str, str]]
 @lru_cache(maxsize=32)
 def panel(size: tuple[int, int], alpha: int = PANEL_ALPHA, border: Colour = FAINT, edge: int = 2) -> pygame.Surface:
     """A dark translucent box with clipped corners and a thin edge. Cached: treat as read-only."""
+    size = max(1, size[0]), max(1, size[1])  # a window may be smaller than what stands around it
     surface = pygame.Surface(size, pygame.SRCALPHA)
     surface.fill((*BACKGROUND, alpha))
     pygame.draw.rect(surface, (*border, min(255, alpha + 30)), surface.get_rect(), edge)
