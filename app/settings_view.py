@@ -150,7 +150,7 @@ def _draw_entry(target: pygame.Surface, title: str, entry: NameEntry, scale: int
     draw_text(target, title.lower(), (box.centerx, box.top + 7 * scale), YELLOW, scale, "center")
     room = box.width - 24 * scale
     begin = 0  # what lies left of the cursor may not fit
-    while text_width(entry.text[begin : entry.cursor], scale) > room - 8 * scale:
+    while begin < entry.cursor and text_width(entry.text[begin : entry.cursor], scale) > room - 8 * scale:
         begin += 1
     left, y = box.left + 12 * scale, box.top + 26 * scale
     target.set_clip(pygame.Rect(left, box.top, room, box.height))

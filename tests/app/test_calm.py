@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pygame
 import pytest
@@ -31,7 +33,7 @@ def calm(window: Window) -> Calm:
 def test_a_strobe_becomes_a_glimmer(calm: Calm) -> None:
     calm.soften(surface(0))
     levels = [grey(calm.soften(surface(255 if number % 2 else 0))) for number in range(40)]
-    assert max(abs(a - b) for a, b in zip(levels[20:], levels[21:], strict=False)) < 70
+    assert max(abs(a - b) for a, b in pairwise(levels[20:])) < 70
 
 
 def test_a_change_of_scene_arrives(calm: Calm) -> None:
