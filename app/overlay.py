@@ -15,7 +15,7 @@ WIDTH = 192  # font pixels
 MARGIN = 8
 SPARK_HEIGHT = 30
 REFRESH_SECONDS = 0.25
-HEIGHT = 236  # font pixels that the panel needs
+NEEDED = 320, 182  # font pixels of a window that has room for what matters most
 SIGNS = {"met": "●", "not met": "■"}  # beside the words and the colour
 
 
@@ -103,8 +103,8 @@ class Overlay:
 
     @staticmethod
     def scale(window: tuple[int, int], scale: int) -> int:
-        """The scale at which the whole panel fits into a window."""
-        return fitting_scale((WIDTH, HEIGHT), window, scale)
+        """The scale at which what matters most fits into a window; with larger letters the rest is left out."""
+        return fitting_scale(NEEDED, window, scale)
 
     @staticmethod
     def width(scale: int) -> int:
@@ -128,9 +128,12 @@ class Overlay:
         y = self._draw_spark(surface, figures, facts, y)
         y = self._draw_rows(surface, speed_rows(figures, facts, self.look), y)
         y = self._rule(surface, y)
-        y = self._draw_rows(surface, state_rows(figures, facts), y)
-        y = self._rule(surface, y)
-        self._draw_device(surface, figures, y)
+        y = self._draw_target(surface, figures, y)
+        rows, lines = state_rows(figures, facts), self._device_rows(figures)
+        if y + (len(rows) * (LINE + 2) + 7) * scale <= height:
+            y = self._draw_rows(surface, rows, self._rule(surface, y))
+        if y + (len(lines) * LINE + 7) * scale <= height:
+            self._draw_lines(surface, lines, INK, self._rule(surface, y))
         self._surface = surface
 
     def draw(self, target: pygame.Surface) -> pygame.Rect:
@@ -187,16 +190,24 @@ class Overlay:
         surface.fill(FAINT, (left, y + self._scale, surface.get_width() - 2 * left, max(1, self._scale // 2)))
         return y + 7 * self._scale
 
-    def _draw_device(self, surface: pygame.Surface, figures: TelemetrySnapshot, y: int) -> None:
-        """Device and backend, then the target line and how this machine stands to it."""
-        scale, left = self._scale, MARGIN * self._scale
-        width = surface.get_width() - 2 * left
-        for text in device_lines(figures):
-            for line in wrap_text(text, width, scale)[:2]:
-                draw_text(surface, fit_text(line, width, scale), (left, y), INK, scale)
-                y += LINE * scale
-        y = self._rule(surface, y)
+    def _device_rows(self, figures: TelemetrySnapshot) -> list[str]:
+        """Device and backend in lines that fit."""
+        width = self._room
+        broken = [line for text in device_lines(figures) for line in wrap_text(text, width, self._scale)[:2]]
+        return [fit_text(line, width, self._scale) for line in broken]
+
+    def _draw_target(self, surface: pygame.Surface, figures: TelemetrySnapshot, y: int) -> int:
+        """The target line and how this machine stands to it: in a sign, in words, in a colour."""
         colour = {"met": self.look.good, "not met": self.look.bad}.get(figures.target, DIM)
-        for line in wrap_text(f"{SIGNS.get(figures.target, '·')} {figures.target_line}", width, scale):
-            draw_text(surface, line, (left, y), colour, scale)
-            y += LINE * scale
+        line = f"{SIGNS.get(figures.target, '·')} {figures.target_line}"
+        return self._draw_lines(surface, wrap_text(line, self._room, self._scale), colour, y)
+
+    def _draw_lines(self, surface: pygame.Surface, lines: list[str], colour: Colour, y: int) -> int:
+        for line in lines:
+            draw_text(surface, line, (MARGIN * self._scale, y), colour, self._scale)
+            y += LINE * self._scale
+        return y
+
+    @property
+    def _room(self) -> int:
+        return (WIDTH - 2 * MARGIN) * self._scale

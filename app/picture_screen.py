@@ -9,8 +9,8 @@ import pygame
 from app.keymap import Command
 from app.look import Look
 from app.picture import Picture
-from app.pixel_font import LINE, wrap_text
-from app.widgets import DIM, FAINT, INK, YELLOW, draw_key_row, draw_text, panel
+from app.pixel_font import LINE, text_width, wrap_text
+from app.widgets import DIM, FAINT, INK, YELLOW, draw_key_row, draw_text, fitting_scale, panel
 from engine.start_picture import FAR, NEAR, EncodedPicture
 from models.manifest import Manifest
 
@@ -67,7 +67,8 @@ class PictureScreen:
             rect = pygame.Rect((middle - side[0] // 2, box.top + HEAD * scale), side)
             pygame.draw.rect(target, FAINT, rect.inflate(2 * scale, 2 * scale), scale)
             picture.draw(target, rect)
-            draw_text(target, label, (middle, rect.bottom + 4 * scale), DIM, scale, "center")
+            small = fitting_scale((text_width(label) + 4, LINE), (side[0] + GAP * scale, window.height), scale)
+            draw_text(target, label, (middle, rect.bottom + 4 * scale), DIM, small, "center")
         self._draw_error(target, pygame.Rect(box.left, box.top + HEAD * scale + side[1], box.width, 0), scale)
         hints = [("Enter", "play"), ("Esc", "back")]
         draw_key_row(target, hints, (box.centerx, box.bottom - 11 * scale), scale)
