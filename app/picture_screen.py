@@ -10,7 +10,7 @@ from app.keymap import Command
 from app.look import Look
 from app.picture import Picture
 from app.pixel_font import LINE, text_width, wrap_text
-from app.widgets import DIM, FAINT, INK, YELLOW, draw_key_row, draw_text, fitting_scale, panel
+from app.widgets import DIM, FAINT, INK, YELLOW, draw_key_row, draw_text, panel
 from engine.start_picture import FAR, NEAR, EncodedPicture
 from models.manifest import Manifest
 
@@ -62,13 +62,13 @@ class PictureScreen:
         box.center = window.center
         target.blit(panel(box.size, 244, edge=scale), box)
         draw_text(target, "play from this picture?", (box.centerx, box.top + 8 * scale), YELLOW, scale, "center")
+        apart = max(side[0] + GAP * scale, min(text_width(max(LABELS, key=len), scale) + 4 * scale, box.width // 2))
         for number, (picture, label) in enumerate(zip(self._pictures, LABELS, strict=True)):
-            middle = box.centerx + (2 * number - 1) * (side[0] + GAP * scale) // 2
+            middle = box.centerx + (2 * number - 1) * apart // 2
             rect = pygame.Rect((middle - side[0] // 2, box.top + HEAD * scale), side)
             pygame.draw.rect(target, FAINT, rect.inflate(2 * scale, 2 * scale), scale)
             picture.draw(target, rect)
-            small = fitting_scale((text_width(label) + 4, LINE), (side[0] + GAP * scale, window.height), scale)
-            draw_text(target, label, (middle, rect.bottom + 4 * scale), DIM, small, "center")
+            draw_text(target, label, (middle, rect.bottom + 4 * scale), DIM, scale, "center")
         self._draw_error(target, pygame.Rect(box.left, box.top + HEAD * scale + side[1], box.width, 0), scale)
         hints = [("Enter", "play"), ("Esc", "back")]
         draw_key_row(target, hints, (box.centerx, box.bottom - 11 * scale), scale)
