@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 
+from app.beginnings import picture_beginning
 from app.gamepad import Gamepads
-from app.keymap import check_keys, command_codes
+from app.keymap import COMMAND_KEYS, check_keys, command_codes
 from app.library_screen import Library
-from app.menu import Menu
-from app.picture import find_theme
-from app.player import Outcome, Player, PlayOptions
+from app.menu import Menu, Place
+from app.outcome import Outcome
+from app.painter import Painter
+from app.picture import find_theme, find_theme_or_first
+from app.player import Player, PlayOptions
 from app.settings import Settings
+from app.settings_file import SettingsFile
+from app.settings_screen import SettingsScreen
 from app.shelf import Shelf
 from app.window import Window, find_display
 from engine.autoplay import make_autoplayer
@@ -23,11 +29,16 @@ def open_shelf(
     world: str | None, wish: BackendWish, settings: Settings, tell: Callable[[str], None]
 ) -> tuple[Shelf, str | None]:
     """The bundled worlds, with `world` (a name or a folder) among them. Returns its name too; raises BadInput if it is
-    broken. A bundled world of the same name yields to a folder that was named."""
+    broken. A bundled world of the same name yields to a folder that was named. What the settings ask for that a world
+    can't be played with is told to `tell`; the world stays."""
     commands = command_codes(settings.command_keys)
 
     def check(manifest: Manifest) -> None:
-        check_keys(manifest, settings.keys.get(manifest.name, {}), commands)
+        try:
+            check_keys(manifest, settings.keys.get(manifest.name, {}), commands)
+        except BadInput as error:
+            check_keys(manifest, {}, command_codes(COMMAND_KEYS))
+            tell(f"settings: {error}")
 
     named = find_world(world) if world is not None else None
     if named is None:
@@ -41,7 +52,7 @@ def open_shelf(
 
 
 def run_arcade(
-    settings: Settings,
+    file: SettingsFile,
     options: PlayOptions,
     world: str | None,
     wish: BackendWish,
@@ -50,6 +61,7 @@ def run_arcade(
 ) -> None:
     """Open the window and stay until the player quits. `world` is played first, else the menu shows. `tell` is told
     what went otherwise than asked for."""
+    settings = file.current
     find_display()  # before anything is read: without one there is nothing to read it for
     shelf, chosen = open_shelf(world, wish, settings, tell)
     try:
@@ -62,9 +74,9 @@ def run_arcade(
         try:
             pads = Gamepads()
             pads.start()
-            player = Player(window, shelf, settings, options, pads=pads)
-            menu = Menu(window, shelf, settings, command_codes(settings.command_keys), pads=pads)
-            _round_trip(menu, player, chosen)
+            player = Player(window, shelf, settings, options, pads=pads, file=file)
+            menu = Menu(window, shelf, settings, command_codes(settings.command_keys), pads=pads, file=file)
+            _round_trip(menu, player, chosen, file)
             for problem in player.recording_problems:
                 tell(problem)
         finally:
@@ -84,17 +96,18 @@ def _check_options(checkpoint: Checkpoint, options: PlayOptions) -> None:
         make_autoplayer(options.autoplay, manifest, 0)
 
 
-def _round_trip(menu: Menu, player: Player, named: str | None) -> None:
-    for problem in menu.shelf.problems:
+def _round_trip(menu: Menu, player: Player, named: str | None, file: SettingsFile) -> None:
+    for problem in (*menu.shelf.problems, *file.problems[:1]):
         menu.say(problem)
     if named is not None:
         menu.select(named)
     chosen = named
-    while chosen is not None or (chosen := menu.run()) is not None or menu.to_library:
+    while chosen is not None or (chosen := menu.run()) is not None or menu.place is not None:
         if chosen is None:
-            if _show_library(menu) is Outcome.QUIT:
+            if _visit(menu, player, file) is Outcome.QUIT:
                 return
             continue
+        player.follow_file()
         if player.run(chosen) is Outcome.QUIT:
             return
         if player.problem is not None:
@@ -104,6 +117,36 @@ def _round_trip(menu: Menu, player: Player, named: str | None) -> None:
         chosen = None
 
 
-def _show_library(menu: Menu) -> Outcome:
-    commands = command_codes(menu.settings.command_keys)
-    return Library(menu.window, menu.shelf, menu.settings, commands, menu.pads).run()
+def _visit(menu: Menu, player: Player, file: SettingsFile) -> Outcome:
+    """Go where the menu was left to."""
+    window, shelf, pads = menu.window, menu.shelf, menu.pads
+    if menu.place is Place.LIBRARY:
+        return Library(window, shelf, menu.settings, command_codes(menu.settings.command_keys), pads).run()
+    if menu.place is Place.SETTINGS:
+        return SettingsScreen(window, file, [shelf.checkpoint(name).manifest for name in shelf.names], pads).run()
+    return _paint(menu, file) if shelf.names else Outcome.MENU
+
+
+def _paint(menu: Menu, file: SettingsFile) -> Outcome:
+    """Paint in the chosen world, and play from the painting. A reconstruction that isn't wanted leads back to the
+    painter."""
+    window, shelf, pads, name = menu.window, menu.shelf, menu.pads, menu.shelf.names[menu.selected]
+    shelf.request(name)  # made ready while somebody paints
+    theme = find_theme_or_first(shelf.checkpoint(name).manifest, file.current.theme.get(name))
+    commands = command_codes(file.current.command_keys)
+    painter = Painter(window, shelf.checkpoint(name), file.current.saves, theme, commands, pads)
+    try:
+        while painter.run() is not Outcome.QUIT and painter.to_play is not None:
+            options = PlayOptions(beginning=picture_beginning(painter.to_play, secrets.randbelow(1 << 31)))
+            player = Player(window, shelf, file.current, options, pads=pads, file=file)
+            if player.run(name) is Outcome.QUIT:
+                return Outcome.QUIT
+            if player.problem is not None:
+                menu.say(player.problem)
+                return Outcome.MENU
+            if not player.pictures.refused:
+                return Outcome.MENU
+    finally:
+        if kept := painter.close():
+            menu.say(kept)
+    return painter.outcome or Outcome.MENU

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from engine.backends.wish import BackendName, BackendWish
 from engine.branch import Branch
 from engine.checkpoint import Checkpoint, find_world, load_checkpoint
@@ -81,7 +84,11 @@ def begin_from_picture(path: Path, world: str | None, rng_seed: int) -> tuple[Be
     rgb = read_picture(path)
     if world is None:
         raise BadInput("--start: expected --world with a picture: the world that it is to be played in")
-    checkpoint = load_checkpoint(find_world(world))
+    return picture_beginning(rgb, rng_seed), load_checkpoint(find_world(world))
+
+
+def picture_beginning(rgb: npt.NDArray[np.uint8], rng_seed: int) -> Beginning:
+    """Play from a picture uint8 [h,w,3], in whichever world is played first."""
     found: list[EncodedPicture] = []
 
     def begin(session: Session) -> Frame:
@@ -94,7 +101,7 @@ def begin_from_picture(path: Path, world: str | None, rng_seed: int) -> tuple[Be
     def picture() -> EncodedPicture | None:
         return found[0] if found else None
 
-    return Beginning(begin, lambda: "looking at the picture", outcome, lambda: None, picture=picture), checkpoint
+    return Beginning(begin, lambda: "looking at the picture", outcome, lambda: None, picture=picture)
 
 
 def branch_from(place: str, world: str | None) -> tuple[Beginning, Checkpoint]:

@@ -152,9 +152,10 @@ def play(
         raise BadInput("--json: expected --headless with it; F1 shows the figures in the window")
     from app.arcade import run_arcade
     from app.player import PlayOptions
-    from app.settings import load_settings
+    from app.settings_file import open_settings
 
-    chosen = load_settings(settings, _complain)
+    file = open_settings(settings, _complain)
+    chosen = file.current
     beginning = None
     if place is not None:
         beginning, checkpoint = branch_from(place, world)
@@ -174,7 +175,7 @@ def play(
     wish = _wish(backend or chosen.backend, threads or chosen.threads, vram_limit)
     if beginning is not None:
         wish = beginning.suit(wish)
-    run_arcade(chosen, options, world, wish, fullscreen or chosen.fullscreen, _complain)
+    run_arcade(file, options, world, wish, fullscreen or chosen.fullscreen, _complain)
 
 
 @app.command()
@@ -235,7 +236,7 @@ def replay(
         return
     if json_file is not None:
         raise BadInput("--json: expected --verify with it")
-    from app.settings import load_settings
+    from app.settings_reading import load_settings
 
     chosen = load_settings(settings, _complain)
     if not replays.show_recording(session, world, threads, chosen, fullscreen, _complain):
@@ -327,7 +328,7 @@ def doctor(
 ) -> None:
     """What this machine has, and what that means for play."""
     from app.doctor import clear_engines, examine
-    from app.settings import load_settings
+    from app.settings_reading import load_settings
 
     if clear_cache:
         clear_engines()

@@ -8,15 +8,28 @@ from collections.abc import Callable, Mapping
 import pygame
 
 from app.keymap import COMMAND_TITLES, Command, Keymap, shown_keys
+from app.look import Look
 from app.pixel_font import LINE, fit_text, text_width
 from app.round import Rewound
-from app.widgets import CYAN, FAINT, INK, RED, YELLOW, draw_key_row, draw_text, keycap, keycap_size, panel
+from app.widgets import (
+    CYAN,
+    FAINT,
+    INK,
+    YELLOW,
+    draw_key_row,
+    draw_text,
+    fitting_scale,
+    keycap,
+    keycap_size,
+    panel,
+)
 from models.manifest import Manifest
 
 KEYS_SECONDS = 3.0
 TOAST_SECONDS = 2.5
 BLINK_SECONDS = 0.6
 HELP_COLUMN = 170  # font pixels
+KEYS_WIDTH = 300
 HINTED = (Command.PAUSE, Command.RECORD, Command.NEXT_WORLD, Command.HELP, Command.MENU)
 
 CommandKeys = Mapping[Command, tuple[str, ...]]
@@ -47,6 +60,7 @@ class Hud:
         self.rewound: Rewound | None = None
         self.pads = False  # whether a gamepad is there
         self.commands = commands
+        self.look = Look()
         self._clock = clock
         self._keys_until = 0.0
         self._toast = ("", 0.0)
@@ -97,8 +111,8 @@ class Hud:
         text = f"REC {int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
         box = pygame.Rect(area.left + 6 * scale, area.top + 6 * scale, text_width(text, scale) + 22 * scale, 15 * scale)
         target.blit(panel(box.size, edge=scale), box)
-        if seconds % (2 * BLINK_SECONDS) < BLINK_SECONDS * 1.4:
-            pygame.draw.circle(target, RED, (box.left + 8 * scale, box.centery), 3 * scale)
+        if self.look.calm or seconds % (2 * BLINK_SECONDS) < BLINK_SECONDS * 1.4:
+            pygame.draw.circle(target, self.look.bad, (box.left + 8 * scale, box.centery), 3 * scale)
         draw_text(target, text, (box.left + 15 * scale, box.top + 4 * scale), INK, scale)
 
     def _draw_paused(self, target: pygame.Surface, area: pygame.Rect, scale: int) -> None:
@@ -149,13 +163,14 @@ def _draw_keys(
     """The world's keys in the lower third, and the commands that one needs first."""
     actions = [(keys[-1 if hud.pads else 0], action) for keys, action in action_rows(keymap, hud.pads) if keys]
     hints = [(hint(hud.commands, command, hud.pads), COMMAND_TITLES[command].lower()) for command in HINTED]
-    width = min(area.width - 8 * scale, 300 * scale)
+    scale = fitting_scale((KEYS_WIDTH + 8, 64 + 16), area.size, scale)
+    width = KEYS_WIDTH * scale
     box = pygame.Rect(0, 0, width, 64 * scale)
     box.midbottom = (area.centerx, area.bottom - 8 * scale)
     target.blit(panel(box.size, edge=scale), box)
     draw_text(target, manifest.title, (box.centerx, box.top + 7 * scale), YELLOW, scale, "center")
-    draw_key_row(target, actions, (box.centerx, box.top + 27 * scale), scale)
-    draw_key_row(target, hints, (box.centerx, box.top + 50 * scale), scale)
+    draw_key_row(target, actions, (box.centerx, box.top + 27 * scale), scale, box.width)
+    draw_key_row(target, hints, (box.centerx, box.top + 50 * scale), scale, box.width)
 
 
 def _draw_help(
@@ -163,19 +178,22 @@ def _draw_help(
 ) -> None:
     """Every key: the world's own, then the commands; in two columns where there is room."""
     own, others = action_rows(keymap, hud.pads), command_rows(hud.commands, hud.pads)
+    rows = len(own) + 1 + len(others)
+    high = (LINE + 5) * -(-rows // 2) + 46
+    scale = fitting_scale((2 * HELP_COLUMN, high), area.size, scale)
     wide = area.width >= 2 * HELP_COLUMN * scale
-    half = -(-(len(own) + 1 + len(others)) // 2) - len(own) - 1  # commands that fit under the world's own keys
+    half = -(-rows // 2) - len(own) - 1  # commands that fit under the world's own keys
     columns = [[*own, ((), ""), *others]]
     if wide:
         columns = [[*own, ((), ""), *others[:half]], others[half:]]
     step = (LINE + 5) * scale
-    height = step * max(len(rows) for rows in columns) + 30 * scale
+    height = step * max(len(column) for column in columns) + 30 * scale
     box = pygame.Rect(0, 0, HELP_COLUMN * len(columns) * scale, height)
     box.center = area.center
     target.blit(panel(box.size, 232, edge=scale), box)
     draw_text(target, manifest.title, (box.centerx, box.top + 8 * scale), YELLOW, scale, "center")
-    for number, rows in enumerate(columns):
-        _draw_help_column(target, rows, (box.left + HELP_COLUMN * number * scale, box.top + 24 * scale), scale)
+    for number, column in enumerate(columns):
+        _draw_help_column(target, column, (box.left + HELP_COLUMN * number * scale, box.top + 24 * scale), scale)
 
 
 def _draw_help_column(

@@ -20,8 +20,9 @@ from app.library_deeds import check, to_play, to_share, to_video, world_of
 from app.library_job import GivenUp, Job
 from app.library_view import COLUMNS, ROWS, View, draw_library
 from app.name_entry import NameEntry
+from app.outcome import Outcome
 from app.playback import RecordedSession, RecordingEnded
-from app.player import Outcome, Player, PlayOptions
+from app.player import Player, PlayOptions
 from app.settings import Settings
 from app.shelf import Shelf
 from app.thumbnails import Thumbnails
@@ -176,7 +177,7 @@ class Library:
     def draw(self) -> None:
         """One picture, flipped."""
         scale, now = self.window.ui_scale, self._clock()
-        draw_backdrop(self.window.surface, scale, now - self._opened)
+        draw_backdrop(self.window.surface, scale, self.window.look.moving(now - self._opened))
         shown = COLUMNS * ROWS
         first = max(0, (self.selected // COLUMNS - ROWS + 1) * COLUMNS) if len(self.recordings) > shown else 0
         view = View(
@@ -190,7 +191,7 @@ class Library:
             job=self.job,
             message=self.message,
         )
-        draw_library(self.window.surface, scale, view, self._thumbnails, now - self._opened)
+        draw_library(self.window.surface, scale, view, self._thumbnails, self.window.look.moving(now - self._opened))
         pygame.display.flip()
 
     # Deeds

@@ -13,13 +13,27 @@ import pygame
 from app.library import Recording
 from app.library_job import Job
 from app.name_entry import NameEntry
-from app.pixel_font import LINE, fit_text, text_width
+from app.pixel_font import LINE, clip_text, fit_text, text_width
 from app.thumbnails import Thumbnails
-from app.widgets import BACKGROUND, CYAN, DIM, FAINT, INK, PINK, RED, YELLOW, draw_key_row, draw_text, panel
+from app.widgets import (
+    BACKGROUND,
+    CYAN,
+    DIM,
+    FAINT,
+    INK,
+    PINK,
+    RED,
+    YELLOW,
+    draw_key_row,
+    draw_text,
+    fitting_scale,
+    panel,
+)
 
 COLUMNS, ROWS = 3, 2
 THUMBNAIL_RATE = 6  # pictures a second: every fifth of thirty
 GAP, HEAD, FOOT, WORDS = 10, 26, 22, 3 * LINE + 4  # font pixels
+NEEDED = 320, 236  # font pixels of a window in which a thumbnail is larger than its words
 EMPTY = "nothing is recorded yet: press R while you play"
 
 
@@ -41,6 +55,7 @@ class View:
 def draw_library(target: pygame.Surface, scale: int, view: View, thumbnails: Thumbnails, seconds: float) -> None:
     """The whole window; `seconds` moves the thumbnails."""
     width, height = target.get_size()
+    scale = fitting_scale(NEEDED, (width, height), scale)
     draw_text(target, "recordings", (width // 2, 7 * scale), YELLOW, scale, "center")
     draw_text(target, fit_text(view.folder, width - 20 * scale, scale), (width // 2, 17 * scale), DIM, scale, "center")
     if not view.recordings:
@@ -95,7 +110,7 @@ def _draw_card(
     y = rect.bottom + 4 * scale
     for number, line in enumerate(card_words(recording)):
         colour = (INK, CYAN, DIM)[number] if chosen else DIM
-        draw_text(target, fit_text(line, rect.width, scale), (rect.left, y), colour, scale)
+        draw_text(target, clip_text(line, rect.width, scale), (rect.left, y), colour, scale)
         y += LINE * scale
 
 

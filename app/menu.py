@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from enum import StrEnum
 from functools import lru_cache
 
 import pygame
@@ -11,27 +12,61 @@ import pygame
 from app.backdrop import draw_backdrop
 from app.demo import Demo
 from app.gamepad import PAD_CODES, Gamepads, menu_key
-from app.keymap import Command
-from app.picture import Picture, find_theme
-from app.pixel_font import CAP_HEIGHT, LINE, fit_text, render_text, text_width, wrap_text
+from app.keymap import Command, command_codes
+from app.look import look_of
+from app.picture import Picture, find_theme_or_first
+from app.pixel_font import CAP_HEIGHT, LINE, clip_text, fit_text, render_text, text_width, wrap_text
 from app.settings import Settings
+from app.settings_file import SettingsFile
 from app.shelf import Shelf
-from app.widgets import BACKGROUND, CYAN, DIM, FAINT, INK, PINK, RED, YELLOW, draw_key_row, draw_text, panel
+from app.widgets import (
+    BACKGROUND,
+    CYAN,
+    DIM,
+    FAINT,
+    INK,
+    PINK,
+    RED,
+    YELLOW,
+    draw_key_row,
+    draw_text,
+    fitting_scale,
+    key_row_height,
+    panel,
+)
 from app.window import Window
 from engine.backends.vram import estimate_need, show_size
 from engine.memory import list_cards
-from models.manifest import BadInput
 
 FRAME_RATE = 30
 START_SECONDS = 1.2  # each start frame is shown this long
 TAGLINE = "every frame is dreamed by a neural network"
 MESSAGE_SECONDS = 6.0
-LIBRARY_ROWS = 5  # lines under a picture: title, genre, and three of description
+WORD_ROWS = (5, 4, 3, 2)  # lines under a picture: title, genre, and as many of the description as there is room for
+WORDS_WIDTH = 110  # font pixels that they take at least
 NEXT_KEYS = {pygame.K_RIGHT, pygame.K_DOWN, pygame.K_TAB, pygame.K_d}
 BACK_KEYS = {pygame.K_LEFT, pygame.K_UP, pygame.K_a}
 ENTER_KEYS = {pygame.K_RETURN, pygame.K_KP_ENTER, pygame.K_SPACE}
-LIBRARY_KEYS = {pygame.K_l, PAD_CODES["pad x"]}
-HINTS = [("← →", "choose"), ("Enter", "play"), ("L", "recordings"), ("F11", "full screen"), ("Esc", "quit")]
+HINTS = [("← →", "choose"), ("Enter", "play"), ("P", "paint"), ("L", "recordings"), ("S", "settings"), ("Esc", "quit")]
+PAD_HINTS = [("A", "play"), ("Y", "paint"), ("X", "recordings"), ("Start", "settings"), ("B", "quit")]
+
+
+class Place(StrEnum):
+    """Where one can go from the menu beside playing."""
+
+    LIBRARY = "library"
+    PAINTER = "painter"
+    SETTINGS = "settings"
+
+
+PLACE_KEYS = {
+    pygame.K_l: Place.LIBRARY,
+    PAD_CODES["pad x"]: Place.LIBRARY,
+    pygame.K_p: Place.PAINTER,
+    PAD_CODES["pad y"]: Place.PAINTER,
+    pygame.K_s: Place.SETTINGS,
+    PAD_CODES["pad start"]: Place.SETTINGS,
+}
 
 
 class Menu:
@@ -45,6 +80,7 @@ class Menu:
         commands: dict[int, Command],
         clock: Callable[[], float] = time.perf_counter,
         pads: Gamepads | None = None,
+        file: SettingsFile | None = None,
     ) -> None:
         self.pads = pads or Gamepads()
         self.window = window
@@ -53,11 +89,13 @@ class Menu:
         self.selected = 0
         self.chosen: str | None = None
         self.done = False
-        self.to_library = False  # how it was left: to see the recordings
+        self.place: Place | None = None  # how it was left: to go there
+        self._file = file  # watched: a change by hand counts at once
         self._commands = commands
         self._clock = clock
         self._opened = clock()
         self._message: tuple[str, float] | None = None
+        window.look = look_of(settings)
         self._pictures = [_first_picture(shelf, name, settings) for name in shelf.names]
         self._demo = Demo(shelf, clock)
         self._card = bool(list_cards())  # without one nobody asks what a world needs on it
@@ -66,18 +104,30 @@ class Menu:
         """Show one line for a while, such as why a world ended."""
         self._message = (message, self._clock() + MESSAGE_SECONDS)
 
+    def apply(self, settings: Settings, problems: Sequence[str] = ()) -> None:
+        """Take other settings over."""
+        self.settings, self._commands = settings, command_codes(settings.command_keys)
+        self.window.look = look_of(settings)
+        self._pictures = [_first_picture(self.shelf, name, settings) for name in self.shelf.names]
+        for problem in problems[:1]:
+            self.say(problem)
+
     def select(self, name: str) -> None:
         """Move the choice to a world."""
         self.selected = self.shelf.names.index(name)
 
     def run(self) -> str | None:
         """Until a world is chosen or the menu is left."""
-        self.done, self.chosen, self.to_library = False, None, False
+        self.done, self.chosen, self.place = False, None, None
         ticker = pygame.time.Clock()
         try:
+            if self._file is not None and (self._file.reread() or self._file.current != self.settings):
+                self.apply(self._file.current, self._file.problems)
             while not self.done:
                 self.poll()
                 self._follow()
+                if self._file is not None and self._file.poll():
+                    self.apply(self._file.current, self._file.problems)
                 self.draw()
                 ticker.tick(FRAME_RATE)
         finally:
@@ -94,7 +144,7 @@ class Menu:
             else:
                 for code, down in self.pads.handle(event):
                     if down:
-                        self._key(menu_key(code))
+                        self._key(code if code in PLACE_KEYS else menu_key(code))
 
     def _key(self, code: int) -> None:
         count = len(self.shelf.names)
@@ -103,8 +153,8 @@ class Menu:
             self.window.toggle_fullscreen()
         elif command is Command.MENU or code == pygame.K_ESCAPE:
             self.done = True
-        elif code in LIBRARY_KEYS:
-            self.to_library = self.done = True
+        elif code in PLACE_KEYS:
+            self.place, self.done = PLACE_KEYS[code], True
         elif code in NEXT_KEYS and count:
             self.selected = (self.selected + 1) % count
         elif code in BACK_KEYS and count:
@@ -122,13 +172,15 @@ class Menu:
         """One picture of the menu, flipped."""
         target, scale, now = self.window.surface, self.window.ui_scale, self._clock()
         width, height = target.get_size()
-        draw_backdrop(target, scale, now - self._opened)
+        draw_backdrop(target, scale, self.window.look.moving(now - self._opened))
         top = self._draw_head(target, scale)
-        bottom = height - 20 * scale
-        draw_key_row(target, HINTS, (width // 2, bottom), scale)
-        self._draw_cards(target, pygame.Rect(0, top, width, bottom - 12 * scale - top), scale, now)
+        hints = PAD_HINTS if self.pads.connected else HINTS
+        bottom = height - 14 * scale
+        draw_key_row(target, hints, (width // 2, bottom), scale)
+        bottom -= key_row_height(hints, width - 8 * scale, scale)
+        self._draw_cards(target, pygame.Rect(0, top, width, bottom - 4 * scale - top), scale, now)
         if self._message and now < self._message[1]:
-            _draw_message(target, self._message[0], bottom - 16 * scale, scale)
+            _draw_message(target, self._message[0], bottom - 4 * scale, scale)
         pygame.display.flip()
 
     def _draw_head(self, target: pygame.Surface, scale: int) -> int:
@@ -139,26 +191,34 @@ class Menu:
         top = height // 22
         target.blit(logo, ((width - logo.get_width()) // 2, top))
         below = top + logo.get_height() + 3 * scale
-        draw_text(target, TAGLINE, (width // 2, below), DIM, scale, "center")
+        fitted = fitting_scale((text_width(TAGLINE) + 8, 1), (width, height), scale)
+        draw_text(target, TAGLINE, (width // 2, below), DIM, fitted, "center")
         return below + 14 * scale
 
     def _draw_cards(self, target: pygame.Surface, area: pygame.Rect, scale: int, now: float) -> None:
         if not self._pictures:
             draw_text(target, "no world is installed", area.center, RED, scale, "center")
             return
-        words = (LIBRARY_ROWS * LINE + 8) * scale
         native = max(max(picture.size) for picture in self._pictures)
         across = min(len(self._pictures), 3)
         room = (area.width - 24 * scale * (across + 1)) // across
-        pixel = max(1, min((area.height - words) // native, room // native))
+        for rows in WORD_ROWS:
+            words = (rows * LINE + 8) * scale
+            pixel = max(1, min((area.height - words) // native, room // native))
+            if native * pixel >= words:  # no more words than picture
+                break
         side = native * pixel
-        step = side + 24 * scale
+        wide = max(side, min(room, WORDS_WIDTH * scale))
+        step = wide + 24 * scale
         shown_first = self._first_shown(across)
         left = (area.width - (step * across - 24 * scale)) // 2
         top = area.top + max(0, (area.height - words - side) // 2)
         for place in range(across):
             number = (shown_first + place) % len(self._pictures)
-            self._draw_card(target, number, pygame.Rect(left + place * step, top, side, side), pixel, now)
+            rect = pygame.Rect(left + place * step + (wide - side) // 2, top, side, side)
+            self._draw_card(target, number, rect, pixel, now)
+            below = pygame.Rect(left + place * step, rect.bottom, wide, words)
+            self._draw_words(target, number, below, rows, number == self.selected)
 
     def _first_shown(self, across: int) -> int:
         """The leftmost card: all where they fit, else the selected one in the middle."""
@@ -170,7 +230,7 @@ class Menu:
         name = self.shelf.names[number]
         checkpoint, picture = self.shelf.checkpoint(name), self._pictures[number]
         if not self._demo.draw_into(name, picture):
-            turn = int((now - self._opened) / START_SECONDS)
+            turn = int(self.window.look.moving(now - self._opened) / START_SECONDS)
             picture.load(checkpoint.start_pixels[turn % checkpoint.starts])
         edge = 3 * scale if chosen else scale
         pygame.draw.rect(target, YELLOW if chosen else FAINT, rect.inflate(2 * edge, 2 * edge), edge)
@@ -178,31 +238,31 @@ class Menu:
         picture.draw(target, picture.centred(rect, pixel))
         if not chosen:
             target.blit(_shade(rect.size), rect)
-        self._draw_words(target, number, rect, chosen)
 
-    def _draw_words(self, target: pygame.Surface, number: int, rect: pygame.Rect, chosen: bool) -> None:
+    def _draw_words(self, target: pygame.Surface, number: int, rect: pygame.Rect, rows: int, chosen: bool) -> None:
+        """Title and genre, and `rows` with them."""
         scale, manifest = self.window.ui_scale, self.shelf.checkpoint(self.shelf.names[number]).manifest
-        y = rect.bottom + 8 * scale
-        title_scale = scale + 1 if text_width(manifest.title, scale + 1) <= rect.width else scale
-        draw_text(target, manifest.title, (rect.left, y), YELLOW if chosen else DIM, title_scale)
+        y = rect.top + 8 * scale
+        title = f"▶ {manifest.title}" if chosen else manifest.title
+        title_scale = scale + 1 if text_width(f"▶ {manifest.title}", scale + 1) <= rect.width else scale
+        title = clip_text(title, rect.width, title_scale)
+        draw_text(target, title, (rect.left, y), YELLOW if chosen else DIM, title_scale)
         y += (CAP_HEIGHT + 5) * title_scale
         draw_text(target, manifest.genre, (rect.left, y), CYAN if chosen else DIM, scale)
         need = f"VRAM {show_size(estimate_need(manifest))}"
         if self._card and text_width(manifest.genre + need, scale) + 8 * scale <= rect.width:
             draw_text(target, need, (rect.right, y), DIM, scale, "right")
         y += LINE * scale
-        for line in wrap_text(manifest.description, rect.width, scale)[:3]:
+        for line in wrap_text(manifest.description, rect.width, scale)[: rows - 2]:
             draw_text(target, line, (rect.left, y), INK if chosen else DIM, scale)
             y += LINE * scale
 
 
 def _first_picture(shelf: Shelf, name: str, settings: Settings) -> Picture:
     manifest = shelf.checkpoint(name).manifest
-    try:
-        theme = find_theme(manifest, settings.theme.get(name))
-    except BadInput:
-        theme = find_theme(manifest, None)  # the player is told when the world is entered
-    return Picture(manifest, theme)
+    picture = Picture(manifest, find_theme_or_first(manifest, settings.theme.get(name)))
+    picture.set_calm(settings.calm)
+    return picture
 
 
 def _draw_message(target: pygame.Surface, message: str, bottom: int, scale: int) -> None:

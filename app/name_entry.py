@@ -11,8 +11,11 @@ MOST = 60  # characters
 class NameEntry:
     """A line of text. Up and down change the letter under the cursor, left and right move it."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text[:MOST]
+    def __init__(self, text: str, most: int = MOST, also: str = "") -> None:
+        """`most` characters; `also` are letters that four directions reach beside those of names."""
+        self.text = text[:most]
+        self._most = most
+        self._letters = LETTERS + also
         self.cursor = len(self.text)
 
     def key(self, code: int) -> None:
@@ -31,16 +34,16 @@ class NameEntry:
 
     def type(self, text: str) -> None:
         """Letters were typed."""
-        printable = "".join(letter for letter in text if letter.isprintable())[: MOST - len(self.text)]
+        printable = "".join(letter for letter in text if letter.isprintable())[: self._most - len(self.text)]
         self.text = self.text[: self.cursor] + printable + self.text[self.cursor :]
         self.cursor += len(printable)
 
     def _turn(self, step: int) -> None:
         """The next letter under the cursor; behind the end a new one begins."""
         if self.cursor == len(self.text):
-            if len(self.text) < MOST:
-                self.text += LETTERS[0]
+            if len(self.text) < self._most:
+                self.text += self._letters[0]
             return
-        place = LETTERS.find(self.text[self.cursor].lower())
-        letter = LETTERS[(place + step) % len(LETTERS)]
+        place = self._letters.find(self.text[self.cursor].lower())
+        letter = self._letters[(place + step) % len(self._letters)]
         self.text = self.text[: self.cursor] + letter + self.text[self.cursor + 1 :]

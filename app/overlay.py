@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 import pygame
 
+from app.look import Look
 from app.pixel_font import LINE, Colour, fit_text, wrap_text
-from app.widgets import CYAN, DIM, FAINT, GREEN, INK, PINK, RED, YELLOW, draw_text, panel
+from app.widgets import CYAN, DIM, FAINT, INK, PINK, YELLOW, draw_text, fitting_scale, panel
 from engine.telemetry import SPARKLINE, Spread, TelemetrySnapshot
 
 WIDTH = 192  # font pixels
 MARGIN = 8
 SPARK_HEIGHT = 30
 REFRESH_SECONDS = 0.25
-TARGET_COLOURS: dict[str, Colour] = {"met": GREEN, "not met": RED, "not this device": DIM}
+NEEDED = 320, 182  # font pixels of a window that has room for what matters most
+SIGNS = {"met": "●", "not met": "■"}  # beside the words and the colour
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,16 @@ def show_spread(spread: Spread) -> str:
     return f"{show_number(spread.p50)} / {show_number(spread.p99)}"
 
 
-def speed_rows(figures: TelemetrySnapshot, facts: PlayFacts) -> list[Row]:
+def speed_rows(figures: TelemetrySnapshot, facts: PlayFacts, look: Look) -> list[Row]:
     """How fast: model, window, and the way from a key to the screen."""
     budget = 1000 / facts.tick_rate
     slow = figures.compute_ms.p99 is not None and figures.compute_ms.p99 > budget
     return [
-        Row("compute p50 / p99 ms", show_spread(figures.compute_ms), RED if slow else INK),
+        Row(
+            "compute p50 / p99 ms",
+            f"{'▲ ' if slow else ''}{show_spread(figures.compute_ms)}",
+            look.bad if slow else INK,
+        ),
         Row("interval p50 / p99 ms", show_spread(figures.interval_ms)),
         Row("key → screen ms", show_spread(figures.key_to_screen_ms)),
         Row("dropped · late frames", f"{figures.dropped} · {figures.late + figures.missed}"),
@@ -89,9 +95,16 @@ class Overlay:
     """Draws the panel; its words are set anew a few times a second, in between it is one blit."""
 
     def __init__(self) -> None:
+        self.look = Look()
+        self._drawn_look = self.look
         self._surface: pygame.Surface | None = None
         self._drawn = -REFRESH_SECONDS
         self._scale = 0
+
+    @staticmethod
+    def scale(window: tuple[int, int], scale: int) -> int:
+        """The scale at which what matters most fits into a window; with larger letters the rest is left out."""
+        return fitting_scale(NEEDED, window, scale)
 
     @staticmethod
     def width(scale: int) -> int:
@@ -101,22 +114,26 @@ class Overlay:
     def due(self, now: float, height: int, scale: int) -> bool:
         """Whether the figures shown are older than they should be, or made for another window."""
         fits = self._surface is not None and self._surface.get_height() == height and self._scale == scale
+        fits = fits and self._drawn_look == self.look
         return not fits or now - self._drawn >= REFRESH_SECONDS
 
     def refresh(
         self, figures: TelemetrySnapshot, facts: PlayFacts, height: int, scale: int, now: float, over: bool
     ) -> None:
         """Set the panel anew for a window `height` screen pixels high; translucent where it lies `over` the picture."""
-        self._drawn, self._scale = now, scale
+        self._drawn, self._scale, self._drawn_look = now, scale, self.look
         surface = panel((self.width(scale), height), 200 if over else 255, edge=scale).copy()
         surface = surface if over else surface.convert()  # without alpha it is much cheaper to draw
         y = self._draw_speed(surface, figures, facts, MARGIN * scale)
         y = self._draw_spark(surface, figures, facts, y)
-        y = self._draw_rows(surface, speed_rows(figures, facts), y)
+        y = self._draw_rows(surface, speed_rows(figures, facts, self.look), y)
         y = self._rule(surface, y)
-        y = self._draw_rows(surface, state_rows(figures, facts), y)
-        y = self._rule(surface, y)
-        self._draw_device(surface, figures, y)
+        y = self._draw_target(surface, figures, y)
+        rows, lines = state_rows(figures, facts), self._device_rows(figures)
+        if y + (len(rows) * (LINE + 2) + 7) * scale <= height:
+            y = self._draw_rows(surface, rows, self._rule(surface, y))
+        if y + (len(lines) * LINE + 7) * scale <= height:
+            self._draw_lines(surface, lines, INK, self._rule(surface, y))
         self._surface = surface
 
     def draw(self, target: pygame.Surface) -> pygame.Rect:
@@ -149,7 +166,10 @@ class Overlay:
             height = max(scale, int(area.height * value / top))
             behind = len(history) - number  # the newest stands at the right edge
             left, right = (area.right - area.width * count // SPARKLINE for count in (behind, behind - 1))
-            surface.fill(RED if value > budget else CYAN, (left, area.bottom - height, right - left, height))
+            late = value > budget
+            surface.fill(self.look.bad if late else CYAN, (left, area.bottom - height, right - left, height))
+            if late:  # a white cap: told by more than its colour
+                surface.fill(INK, (left, area.bottom - height, right - left, 2 * scale))
         if budget <= top:
             surface.fill(
                 YELLOW, (area.left, area.bottom - int(area.height * budget / top), area.width, max(1, scale // 2))
@@ -170,15 +190,24 @@ class Overlay:
         surface.fill(FAINT, (left, y + self._scale, surface.get_width() - 2 * left, max(1, self._scale // 2)))
         return y + 7 * self._scale
 
-    def _draw_device(self, surface: pygame.Surface, figures: TelemetrySnapshot, y: int) -> None:
-        """Device and backend, then the target line and how this machine stands to it."""
-        scale, left = self._scale, MARGIN * self._scale
-        width = surface.get_width() - 2 * left
-        for text in device_lines(figures):
-            for line in wrap_text(text, width, scale)[:2]:
-                draw_text(surface, fit_text(line, width, scale), (left, y), INK, scale)
-                y += LINE * scale
-        y = self._rule(surface, y)
-        for line in wrap_text(figures.target_line, width, scale):
-            draw_text(surface, line, (left, y), TARGET_COLOURS[figures.target], scale)
-            y += LINE * scale
+    def _device_rows(self, figures: TelemetrySnapshot) -> list[str]:
+        """Device and backend in lines that fit."""
+        width = self._room
+        broken = [line for text in device_lines(figures) for line in wrap_text(text, width, self._scale)[:2]]
+        return [fit_text(line, width, self._scale) for line in broken]
+
+    def _draw_target(self, surface: pygame.Surface, figures: TelemetrySnapshot, y: int) -> int:
+        """The target line and how this machine stands to it: in a sign, in words, in a colour."""
+        colour = {"met": self.look.good, "not met": self.look.bad}.get(figures.target, DIM)
+        line = f"{SIGNS.get(figures.target, '·')} {figures.target_line}"
+        return self._draw_lines(surface, wrap_text(line, self._room, self._scale), colour, y)
+
+    def _draw_lines(self, surface: pygame.Surface, lines: list[str], colour: Colour, y: int) -> int:
+        for line in lines:
+            draw_text(surface, line, (MARGIN * self._scale, y), colour, self._scale)
+            y += LINE * self._scale
+        return y
+
+    @property
+    def _room(self) -> int:
+        return (WIDTH - 2 * MARGIN) * self._scale

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pygame
 
+from app.calm import Calm
 from models.manifest import BadInput, Manifest
 
 Pixels = npt.NDArray[np.uint8]
@@ -28,6 +29,11 @@ def find_theme(manifest: Manifest, name: str | None) -> str | None:
     return name
 
 
+def find_theme_or_first(manifest: Manifest, name: str | None) -> str | None:
+    """The theme by name, the first where there is none of that name."""
+    return name if name in theme_names(manifest) else find_theme(manifest, None)
+
+
 class Picture:
     """Converts and scales the newest frame of one world."""
 
@@ -36,6 +42,8 @@ class Picture:
         self.size = (manifest.width, manifest.height)
         self._indexed = pygame.Surface(self.size, depth=8) if manifest.pixels == "palette" else None
         self._plain = pygame.Surface(self.size).convert()
+        self._shown = self._plain
+        self._calm: Calm | None = None
         self.theme = theme
         self.set_theme(theme)
 
@@ -54,13 +62,28 @@ class Picture:
             self._plain.blit(self._indexed, (0, 0))
         else:
             pygame.surfarray.blit_array(self._plain, pixels.swapaxes(0, 1))
+        self._shown = self._plain if self._calm is None else self._calm.soften(self._plain)
+
+    def piece(self, pixels: Pixels) -> pygame.Surface:
+        """A piece of a frame, of any size, in the theme's colours."""
+        if self._indexed is None:
+            return pygame.surfarray.make_surface(pixels.swapaxes(0, 1))
+        surface = pygame.Surface((pixels.shape[1], pixels.shape[0]), depth=8)
+        surface.set_palette(self._indexed.get_palette())
+        pygame.surfarray.blit_array(surface, pixels.T)
+        return surface.convert()
+
+    def set_calm(self, calm: bool) -> None:
+        """Whether a picture that would flash fades instead, from the next `load` on."""
+        if calm is not (self._calm is not None):
+            self._calm = Calm(self.size) if calm else None
 
     def draw(self, target: pygame.Surface, rect: pygame.Rect) -> None:
         """Scale into `rect`, which is an integer multiple of the size, without smoothing."""
         if target.get_rect().contains(rect):
-            pygame.transform.scale(self._plain, rect.size, target.subsurface(rect))
+            pygame.transform.scale(self._shown, rect.size, target.subsurface(rect))
         else:  # a window smaller than the picture
-            target.blit(pygame.transform.scale(self._plain, rect.size), rect)
+            target.blit(pygame.transform.scale(self._shown, rect.size), rect)
 
     def centred(self, area: pygame.Rect, pixel: int) -> pygame.Rect:
         """Where the picture lies in the middle of `area` at `pixel` screen pixels a game pixel."""

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pygame
 
 from app.keymap import Command
+from app.look import Look
 from app.picture import Picture
-from app.pixel_font import LINE, wrap_text
-from app.widgets import DIM, FAINT, GREEN, INK, RED, YELLOW, draw_key_row, draw_text, panel
+from app.pixel_font import LINE, text_width, wrap_text
+from app.widgets import DIM, FAINT, INK, YELLOW, draw_key_row, draw_text, panel
 from engine.start_picture import FAR, NEAR, EncodedPicture
 from models.manifest import Manifest
 
@@ -31,10 +32,12 @@ class PictureScreen:
         command_codes: dict[int, Command],
         accept: Callable[[], None],
         refuse: Callable[[], None],
+        look: Look | None = None,
     ) -> None:
         """`accept` is called when play is to begin, `refuse` when it isn't."""
         self.closed = False
         self._encoded = encoded
+        self._look = look or Look()
         self._codes = command_codes
         self._accept, self._refuse = accept, refuse
         self._pictures = [Picture(manifest, encoded.palette) for _ in LABELS]
@@ -59,8 +62,9 @@ class PictureScreen:
         box.center = window.center
         target.blit(panel(box.size, 244, edge=scale), box)
         draw_text(target, "play from this picture?", (box.centerx, box.top + 8 * scale), YELLOW, scale, "center")
+        apart = max(side[0] + GAP * scale, min(text_width(max(LABELS, key=len), scale) + 4 * scale, box.width // 2))
         for number, (picture, label) in enumerate(zip(self._pictures, LABELS, strict=True)):
-            middle = box.centerx + (2 * number - 1) * (side[0] + GAP * scale) // 2
+            middle = box.centerx + (2 * number - 1) * apart // 2
             rect = pygame.Rect((middle - side[0] // 2, box.top + HEAD * scale), side)
             pygame.draw.rect(target, FAINT, rect.inflate(2 * scale, 2 * scale), scale)
             picture.draw(target, rect)
@@ -71,7 +75,8 @@ class PictureScreen:
 
     def _draw_error(self, target: pygame.Surface, above: pygame.Rect, scale: int) -> None:
         exact = self._encoded.exact
-        sign, colour = ("●", GREEN) if exact >= NEAR else ("▲", YELLOW) if exact >= FAR else ("■", RED)
+        look = self._look
+        sign, colour = ("●", look.good) if exact >= NEAR else ("▲", look.warn) if exact >= FAR else ("■", look.bad)
         y = above.bottom + (LINE + 8) * scale
         draw_text(target, f"{sign} {self._encoded.error}", (above.centerx, y), colour, scale, "center")
         for line in wrap_text(self._encoded.verdict, above.width - 2 * GAP * scale, scale)[:2]:

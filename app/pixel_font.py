@@ -87,6 +87,15 @@ def wrap_text(text: str, width: int, scale: int = 1) -> list[str]:
     return lines
 
 
+def clip_text(text: str, width: int, scale: int = 1) -> str:
+    """Shorten from the right with an ellipsis until it fits `width` screen pixels."""
+    if text_width(text, scale) <= width:
+        return text
+    while text and text_width(text + "…", scale) > width:
+        text = text[:-1]
+    return text + "…"
+
+
 def fit_text(text: str, width: int, scale: int = 1) -> str:
     """Shorten from the left with an ellipsis until it fits `width` screen pixels (paths matter at their end)."""
     if text_width(text, scale) <= width:

@@ -13,13 +13,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
 import pygame
 
 from app.backdrop import surround
@@ -27,14 +23,16 @@ from app.beginnings import Beginning
 from app.commands import HELD, hold, obey
 from app.gamepad import Gamepads, menu_key
 from app.hud import TOAST_SECONDS, Hud
-from app.keymap import Command, command_codes
+from app.keymap import Command, Keymap, command_codes
+from app.look import look_of
+from app.outcome import Outcome
 from app.overlay import Overlay, PlayFacts
 from app.picture import find_theme
-from app.picture_file import read_picture
-from app.picture_screen import PictureScreen
+from app.picture_offer import LONG_TOAST, PictureOffer
 from app.round import Round, make_exchanges, recording_folder
 from app.saver import Saver
 from app.settings import Settings
+from app.settings_file import SettingsFile
 from app.shelf import Shelf
 from app.slot_screen import SlotScreen
 from app.slots import Slot, read_slots
@@ -44,7 +42,6 @@ from engine.autoplay import make_autoplayer
 from engine.frame import Frame
 from engine.recorder import Recorder
 from engine.session import Session
-from engine.start_picture import EncodedPicture, encode_picture
 from engine.timeline import Timeline
 from engine.unanswered import UnansweredKeys
 from models.manifest import BadInput, Manifest
@@ -52,7 +49,6 @@ from models.manifest import BadInput, Manifest
 POLL_SECONDS = 0.004  # keys are looked at this often while no frame comes
 DRAW_RATE = 60  # the most pictures a second that the window draws
 SMALLEST_SHARE = 0.66  # of its size that the picture keeps beside the panel; below, the panel lies over it
-LONG_TOAST = 6.0  # seconds, for what went wrong
 TAKE_OVER = (pygame.K_RETURN, pygame.K_KP_ENTER)  # while a recording plays
 STILL_SECONDS = 0.1  # without a new frame it is drawn this often: a toast must go, a dot must blink
 
@@ -68,13 +64,6 @@ class Screen(Protocol):
 
     def draw(self, target: pygame.Surface, scale: int) -> None:
         """Over the whole window."""
-
-
-class Outcome(StrEnum):
-    """How playing ended."""
-
-    MENU = "menu"
-    QUIT = "quit"
 
 
 @dataclass(frozen=True)
@@ -104,11 +93,13 @@ class Player:
         options: PlayOptions | None = None,
         clock: Callable[[], float] = time.perf_counter,
         pads: Gamepads | None = None,
+        file: SettingsFile | None = None,
     ) -> None:
         self.window = window
         self.shelf = shelf
         self.pads = pads or Gamepads()
         self.settings = settings
+        self._file = file  # watched: a change by hand counts at once
         self.options = options or PlayOptions()
         self.outcome: Outcome | None = None
         self.error: Exception | None = None  # what ended a world by itself
@@ -117,11 +108,12 @@ class Player:
         self.hud = Hud(settings.command_keys, clock)
         self.overlay = Overlay()
         self.overlay_shown = settings.overlay
+        self.wear_look()
         self.first_frame_at: float | None = None
         self._clock = clock
         self.recording_problems: list[str] = []  # why recordings broke off or lost their video, one line each
         self._coming: tuple[str, Future[Session]] | None = None
-        self._commands = command_codes(settings.command_keys)
+        self.commands = command_codes(settings.command_keys)
         self._unanswered = UnansweredKeys()
         self._flips: deque[float] = deque(maxlen=DRAW_RATE)
         self._drawn = 0.0
@@ -129,7 +121,7 @@ class Player:
         self.screen: Screen | None = None  # what lies over the paused game and takes its keys
         self._saver = Saver()
         self._slot = 0  # the one chosen last
-        self._looked_at: Future[EncodedPicture] | None = None  # a dropped picture, being encoded
+        self.pictures = PictureOffer(self)
         self._beginning = self.options.beginning  # until it has been used
 
     def run(self, world: str) -> Outcome:
@@ -159,7 +151,10 @@ class Player:
             self.draw()
         for news in self._saver.news():
             self.hud.toast(news.line, TOAST_SECONDS if news.saved else LONG_TOAST)
-        self._offer_picture()
+        self.pictures.follow()
+        if self._file is not None and self._file.poll():
+            self.apply(self._file.current)
+            self.hud.toast((*self._file.problems, "the settings were changed")[0], LONG_TOAST)
         self._check_round()
 
     def poll(self) -> None:
@@ -174,7 +169,7 @@ class Player:
                 self._press_all(event)
                 self.pause_alone("paused: a gamepad has gone")
             elif event.type == pygame.DROPFILE:
-                self.take_picture(Path(event.file))
+                self.pictures.take(Path(event.file))
             elif event.type in (pygame.KEYDOWN, pygame.KEYUP):
                 self._key(event.key, event.type == pygame.KEYDOWN, getattr(event, "pressed_at", self._clock()))
             else:
@@ -196,7 +191,7 @@ class Player:
         self.hud.toast(why)
 
     def _key(self, code: int, down: bool, happened: float) -> None:
-        command = self._commands.get(code)
+        command = self.commands.get(code)
         if self.screen is not None and command is not Command.FULLSCREEN:
             self._screen_key(self.screen, code, down)
         elif self.options.playback and down and menu_key(code) in TAKE_OVER and self.round is not None:
@@ -272,7 +267,8 @@ class Player:
             area, place = self._layout()
             self.round.picture.draw(target, place)
             self.hud.rewound = self.round.rewound
-            self.hud.draw(target, area, scale, self.round.manifest, self.round.keymap)
+            if self.screen is None:  # else its words would stand around what lies over the game
+                self.hud.draw(target, area, scale, self.round.manifest, self.round.keymap)
             if self.overlay_shown:
                 self._draw_overlay(target, self.round, area == self.window.rect, now)
             if self.screen is not None:
@@ -296,14 +292,18 @@ class Player:
         whole, size = self.window.rect, self.round.picture.size
         place = fit_picture(whole, size)
         if self.overlay_shown:
-            beside = pygame.Rect(0, 0, whole.width - Overlay.width(self.window.ui_scale), whole.height)
+            beside = pygame.Rect(0, 0, whole.width - Overlay.width(self._panel_scale), whole.height)
             moved = fit_picture(beside, size)
             if moved.width >= SMALLEST_SHARE * place.width and beside.contains(moved):
                 return beside, moved
         return whole, place
 
+    @property
+    def _panel_scale(self) -> int:
+        return Overlay.scale(self.window.rect.size, self.window.ui_scale)
+
     def _draw_overlay(self, target: pygame.Surface, current: Round, over: bool, now: float) -> None:
-        scale = self.window.ui_scale
+        scale = self._panel_scale
         if self.overlay.due(now, target.get_height(), scale):
             start = current.session.start
             facts = PlayFacts(
@@ -324,6 +324,28 @@ class Player:
         return (len(self._flips) - 1) / span if span > 0 else None
 
     # Entering and leaving worlds
+
+    def apply(self, settings: Settings) -> None:
+        """Take other settings over: what is live in them counts at once, the rest when it is looked at next."""
+        self.settings = settings
+        self.commands = command_codes(settings.command_keys)
+        self.hud.commands = settings.command_keys
+        self.release_all()
+        if self.round is not None:
+            self.round.keymap = Keymap(self.round.manifest, settings.keys.get(self.round.name))
+        self.wear_look()
+
+    def follow_file(self) -> None:
+        """Take over what was changed in the app while nothing was played."""
+        if self._file is not None and self._file.current != self.settings:
+            self.apply(self._file.current)
+            self.overlay_shown = self.settings.overlay
+
+    def wear_look(self) -> None:
+        """Let everything look as the settings want it."""
+        look = self.window.look = self.hud.look = self.overlay.look = look_of(self.settings)
+        if self.round is not None:
+            self.round.picture.set_calm(look.calm)
 
     def enter(self, world: str) -> None:
         """Have a session of `world` made ready; the one that is played goes on until it is."""
@@ -356,6 +378,7 @@ class Player:
         autoplayer = make_autoplayer(options.autoplay, manifest, session.rng_seed) if options.autoplay else None
         exchanges = make_exchanges(session, autoplayer, options.capped)
         self.round = Round(exchanges, self._theme(manifest), self.settings.keys.get(manifest.name), options.capped)
+        self.wear_look()
         self.hud.paused = self.hud.help = False
         self.hud.pads = self.pads.connected
         self.hud.speed = ""
@@ -364,7 +387,7 @@ class Player:
             picture = self._beginning.picture()
             self._beginning = None
             if picture is not None:
-                self._begin_picture(picture)
+                self.pictures.begin(picture)
         if options.playback:
             self.hud.toast("a recording: Enter goes on from here", LONG_TOAST)
         else:
@@ -422,7 +445,8 @@ class Player:
             self.stop_recording()
             self.round.end()
             self.shelf.retire(self.round.loop)
-        self.round = self.screen = self._looked_at = None
+        self.round = self.screen = None
+        self.pictures.forget()
         self._unanswered.clear()
 
     def to_menu(self) -> None:
@@ -433,7 +457,8 @@ class Player:
         """End what is played and wait until a recording is on disk."""
         if self._beginning is not None:
             self._beginning.cancel()
-        self._coming = self.screen = self._beginning = self._looked_at = None
+        self._coming = self.screen = self._beginning = None
+        self.pictures.forget()
         if self.round is not None:
             self.stop_recording()
             self.round.close()
@@ -464,7 +489,7 @@ class Player:
         """Show this world's slots over the game; `choose` is called with the chosen one."""
         assert self.round is not None
         slots = read_slots(self.settings.saves, self.round.session.checkpoint)
-        self.open_screen(SlotScreen(slots, self.round.manifest, command, self._commands, choose, self._slot))
+        self.open_screen(SlotScreen(slots, self.round.manifest, command, self.commands, choose, self._slot))
 
     def save_to(self, slot: Slot) -> None:
         """Save the game as it is now. It is written while play goes on."""
@@ -484,53 +509,6 @@ class Player:
         if before is not None:
             self.record_under(before.folder.parent)
         self.hud.toast(f"loaded: slot {slot.number}")
-
-    # Pictures to start from
-
-    def take_picture(self, path: Path) -> None:
-        """A picture was dropped on the window: have the network look at it, between two ticks."""
-        if self.round is None or self.screen is not None:
-            return
-        if self.options.playback or self.options.measured:
-            self.hud.toast("not now: a recording plays" if self.options.playback else "not while play is measured")
-            return
-        try:
-            rgb = read_picture(path)
-        except BadInput as error:
-            self.hud.toast(str(error), LONG_TOAST)
-            return
-        self._looked_at = self.round.loop.call(partial(_encode, rgb))
-
-    def _offer_picture(self) -> None:
-        """Show what the network makes of a dropped picture, and play from it if the player wants to."""
-        if self._looked_at is None or not self._looked_at.done() or self.round is None:
-            return
-        looked_at, self._looked_at = self._looked_at, None
-        try:
-            encoded = looked_at.result()
-        except BadInput as error:
-            self.hud.toast(str(error), LONG_TOAST)
-            return
-
-        def accept() -> None:
-            if self.round is not None:
-                self._wear(encoded.palette)
-                self.round.loop.request_reset(encoded.start, secrets.randbelow(1 << 31))
-
-        self.open_screen(PictureScreen(encoded, self.round.manifest, self._commands, accept, lambda: None))
-
-    def _begin_picture(self, encoded: EncodedPicture) -> None:
-        """Play begins from a picture: somebody who sits there is shown what became of it first."""
-        assert self.round is not None
-        self._wear(encoded.palette)
-        if self.options.autoplay is None and self.options.frames is None:
-            self.open_screen(PictureScreen(encoded, self.round.manifest, self._commands, lambda: None, self.to_menu))
-
-    def _wear(self, palette: str | None) -> None:
-        """Show the world in the colours that suit a picture."""
-        if self.round is not None and palette is not None:
-            self.round.picture.set_theme(palette)
-            self.round.picture.load(self.round.newest.pixels)
 
     # Recording
 
@@ -563,7 +541,3 @@ class Player:
             self._finishing.append(stopped)
             self.hud.set_recording(False)
             self.hud.toast(stopped.problem or f"recorded: {stopped.folder}", seconds=5)
-
-
-def _encode(rgb: npt.NDArray[np.uint8], session: Session) -> EncodedPicture:
-    return encode_picture(rgb, session.checkpoint, session.backend)

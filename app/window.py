@@ -8,6 +8,7 @@ from importlib.resources import as_file, files
 
 import pygame
 
+from app.look import Look
 from models.manifest import BadInput
 
 PICTURE = 128  # game pixels; the size that a new window is planned for
@@ -68,6 +69,7 @@ class Window:
         """Open it. Raises BadInput, which ends with `instead`: advice on how to do without a window."""
         find_display(instead)
         self._instead = instead
+        self.look = Look()
         desktops = pygame.display.get_desktop_sizes()
         self._size = size or planned_size(desktops[0] if desktops else DEFAULT_SIZE, scale)
         self.fullscreen = fullscreen
@@ -101,8 +103,9 @@ class Window:
 
     @property
     def ui_scale(self) -> int:
-        """Screen pixels a font pixel, for this window's size."""
-        return max(1, min(self.rect.width // 480, self.rect.height // 320))
+        """Screen pixels a font pixel, for this window's size and the player's eyes."""
+        plain = max(1, min(self.rect.width // 480, self.rect.height // 320))
+        return self.look.text_pixels(plain, self.rect.size)
 
     def toggle_fullscreen(self) -> None:
         """Between a window and the whole screen."""

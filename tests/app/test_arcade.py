@@ -12,8 +12,10 @@ import pytest
 from app import arcade
 from app.arcade import open_shelf, run_arcade
 from app.menu import Menu
-from app.player import Outcome, Player, PlayOptions
+from app.outcome import Outcome
+from app.player import Player, PlayOptions
 from app.settings import Settings
+from app.settings_file import SettingsFile
 from engine.backends.wish import BackendWish
 from models.actions import Action
 from models.manifest import BadInput
@@ -51,7 +53,7 @@ def test_menu_world_menu_world_and_out(bundled: Path, settings: Settings, monkey
 
     monkeypatch.setattr(Menu, "run", lambda self: next(menus))
     monkeypatch.setattr(Player, "run", play)
-    run_arcade(settings, PlayOptions(), None, ONE, False, pytest.fail)
+    run_arcade(SettingsFile(None, settings), PlayOptions(), None, ONE, False, pytest.fail)
     assert entered == ["hills", "boxes"]
 
 
@@ -81,7 +83,7 @@ def test_a_whole_visit_by_keys(bundled: Path, settings: Settings, tap: Tap, monk
         return opened(self)
 
     monkeypatch.setattr(Menu, "run", run)
-    run_arcade(settings, PlayOptions(), None, ONE, False, pytest.fail)
+    run_arcade(SettingsFile(None, settings), PlayOptions(), None, ONE, False, pytest.fail)
     assert seen == ["hills"]
 
 
@@ -92,7 +94,7 @@ def test_a_named_world_whose_graph_is_of_another_shape_is_bad_input(
     (folder / "step.onnx").write_bytes((folder / "encoder.onnx").read_bytes())
     reseal(folder)
     with pytest.raises(BadInput, match=r"step\.onnx: input tokens"):
-        run_arcade(settings, PlayOptions(), str(folder), ONE, False, pytest.fail)
+        run_arcade(SettingsFile(None, settings), PlayOptions(), str(folder), ONE, False, pytest.fail)
 
 
 def test_a_world_that_breaks_is_told_in_the_menu(
@@ -102,11 +104,11 @@ def test_a_world_that_breaks_is_told_in_the_menu(
     said: list[str] = []
     monkeypatch.setattr(Menu, "say", lambda self, message: said.append(message))
     monkeypatch.setattr(Menu, "run", lambda self: None)
-    run_arcade(settings, PlayOptions(), str(folder), ONE, False, lambda line: None)
+    run_arcade(SettingsFile(None, settings), PlayOptions(), str(folder), ONE, False, lambda line: None)
     (line,) = said
     assert line.startswith("brittle: ")
     with pytest.raises(BadInput, match=r"^brittle: "):  # nobody looks at a run that was to end by itself
-        run_arcade(settings, PlayOptions(frames=100), str(folder), ONE, False, lambda line: None)
+        run_arcade(SettingsFile(None, settings), PlayOptions(frames=100), str(folder), ONE, False, lambda line: None)
 
 
 @pytest.mark.parametrize(("key", "words"), [("nokey", "pygame key name"), ("tab", "is next world")])
@@ -117,7 +119,7 @@ def test_keys_that_cannot_be_played_with_are_told_before_a_window_opens(
     manifest.write_text(manifest.read_text(encoding="utf-8").replace("- space", f"- {key}"), encoding="utf-8")
     monkeypatch.setattr(arcade, "Window", pytest.fail)
     with pytest.raises(BadInput, match=f"^keys: keys.jump: .*{words}"):
-        run_arcade(settings, PlayOptions(), str(manifest.parent), ONE, False, pytest.fail)
+        run_arcade(SettingsFile(None, settings), PlayOptions(), str(manifest.parent), ONE, False, pytest.fail)
     chosen = {"keys": {Action.JUMP: ("space",)}}
     shelf, _ = open_shelf(str(manifest.parent), ONE, settings.model_copy(update={"keys": chosen}), pytest.fail)
     assert "keys" in shelf.names  # the player's own choice mends it
@@ -129,4 +131,4 @@ def test_options_are_checked_before_a_window_opens(
     monkeypatch.setattr(arcade, "Window", pytest.fail)
     for options in (PlayOptions(start=4), PlayOptions(theme="noon"), PlayOptions(autoplay="genius")):
         with pytest.raises(BadInput):
-            run_arcade(settings, options, "hills", ONE, False, pytest.fail)
+            run_arcade(SettingsFile(None, settings), options, "hills", ONE, False, pytest.fail)

@@ -23,7 +23,7 @@ ROOT = Path(app.cli.__file__).parents[1]
 def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """Runs a command; returns exit code, stdout, stderr."""
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("app.settings.default_settings_path", lambda: tmp_path / "none.yaml")
+    monkeypatch.setattr("app.settings_reading.default_settings_path", lambda: tmp_path / "none.yaml")
 
     def call(*arguments: object) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as exit_:

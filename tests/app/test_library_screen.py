@@ -12,7 +12,8 @@ import pytest
 from app.gamepad import Gamepads
 from app.keymap import command_codes
 from app.library_screen import Library
-from app.player import Outcome, Player
+from app.outcome import Outcome
+from app.player import Player
 from app.settings import Settings
 from app.shelf import Shelf
 from app.window import Window

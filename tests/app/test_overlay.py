@@ -6,6 +6,7 @@ import numpy as np
 import pygame
 import pytest
 
+from app.look import Look
 from app.overlay import REFRESH_SECONDS, Overlay, PlayFacts, device_lines, show_spread, speed_rows, state_rows
 from app.widgets import RED
 from app.window import Window
@@ -54,7 +55,7 @@ def test_what_was_not_measured_is_a_dash() -> None:
 
 
 def test_figures_stand_beside_their_labels() -> None:
-    rows = {row.label: row.value for row in speed_rows(MEASURED, FACTS) + state_rows(MEASURED, FACTS)}
+    rows = {row.label: row.value for row in speed_rows(MEASURED, FACTS, Look()) + state_rows(MEASURED, FACTS)}
     assert rows["compute p50 / p99 ms"] == "8.0 / 12.0"
     assert rows["key → screen ms"] == "21.0 / 40.0"
     assert rows["token entropy, nats"] == "0.125"
@@ -65,7 +66,7 @@ def test_figures_stand_beside_their_labels() -> None:
 
 
 def test_ticks_without_a_frame_count_as_late() -> None:
-    rows = {row.label: row.value for row in speed_rows(figures(dropped=1, late=2, missed=30), FACTS)}
+    rows = {row.label: row.value for row in speed_rows(figures(dropped=1, late=2, missed=30), FACTS, Look())}
     assert rows["dropped · late frames"] == "1 · 32"
 
 
@@ -74,8 +75,8 @@ def test_vram_is_shown_where_there_is_a_card() -> None:
 
 
 def test_compute_beyond_the_tick_is_red() -> None:
-    assert speed_rows(figures(compute_ms=Spread(20.0, 40.0, 50.0)), FACTS)[0].colour == RED
-    assert speed_rows(MEASURED, FACTS)[0].colour != RED
+    assert speed_rows(figures(compute_ms=Spread(20.0, 40.0, 50.0)), FACTS, Look())[0].colour == RED
+    assert speed_rows(MEASURED, FACTS, Look())[0].colour != RED
 
 
 @pytest.mark.parametrize("shown", [figures(), MEASURED, figures(target="met"), figures(target="not met")])

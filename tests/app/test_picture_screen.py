@@ -11,8 +11,9 @@ import pygame
 import pytest
 
 from app.beginnings import begin_from_picture
+from app.outcome import Outcome
 from app.picture_screen import PictureScreen
-from app.player import Outcome, Player, PlayOptions
+from app.player import Player, PlayOptions
 from app.settings import Settings
 from app.shelf import Shelf
 from app.window import Window

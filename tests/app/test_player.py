@@ -11,8 +11,11 @@ import numpy as np
 import pygame
 import pytest
 
-from app.player import Outcome, Player, PlayOptions
+from app.look import look_of
+from app.outcome import Outcome
+from app.player import Player, PlayOptions
 from app.settings import Settings
+from app.settings_file import SettingsFile
 from app.shelf import Shelf, build_session
 from app.window import Window
 from engine.backends.onnx import OnnxBackend
@@ -449,3 +452,29 @@ def test_a_world_of_the_real_exporter_plays(tiny_world: Path, window: Window, se
     assert player.run(shelf.names[0]) is Outcome.QUIT
     assert player.problem is None
     shelf.close()
+
+
+def test_settings_changed_by_hand_count_while_one_plays(
+    window: Window, shelf: Shelf, settings: Settings, tmp_path: Path, turns: Turns, tap: Callable[..., None]
+) -> None:
+    path = tmp_path / "settings.yaml"
+    now = [0.0]
+    file = SettingsFile(path, settings, lambda: now[0])
+    player = Player(window, shelf, settings, PlayOptions(start=1, rng_seed=5), file=file)
+    player.enter("hills")
+    turns(player, lambda: player.round is not None and player.round.newest.index >= 3)
+    path.write_text(
+        "text_scale: 2\ncalm: true\ncolours: safe\nthreads: many\n"
+        "keys: {hills: {jump: [z]}}\ncommands: {pause: [end]}\n",
+        encoding="utf-8",
+    )
+    now[0] = 2.0
+    player.turn()
+    assert player.window.look == player.hud.look == player.overlay.look == look_of(file.current)
+    assert player.window.look.calm and player.window.look.text_scale == 2
+    assert "settings.yaml:4: threads: expected a whole number" in player.hud.message
+    tap(pygame.K_z)
+    turns(player, lambda: player.round.newest.action is Action.JUMP)
+    tap(pygame.K_END)
+    turns(player, lambda: player.hud.paused)
+    player.leave()
