@@ -33,7 +33,7 @@ class StagePreset(_Strict):
     """One training stage. It ends after `steps`, or `minutes` if given, whichever comes first.
 
     `batch` windows of `window` ticks a step; learning rates are those of AdamW and of Muon; `ema` is the decay of the
-    averaged weights.
+    averaged weights; gradients longer than `clip` are shortened to it, so that one odd batch doesn't steer many steps.
     """
 
     steps: Count
@@ -45,6 +45,7 @@ class StagePreset(_Strict):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     warmup_steps: Count = 50
     decay_share: Share = 0.25
+    clip: Annotated[float, Field(gt=0)] | None = None
     ema: Share = 0.995
     save_minutes: Annotated[float, Field(gt=0)] = 3.0
 

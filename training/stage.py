@@ -159,6 +159,8 @@ class Stage:
         for optimizer in self.optimizers:
             optimizer.zero_grad()
         self.accelerator.backward(loss)
+        if self.preset.clip is not None:
+            self.accelerator.clip_grad_norm_(self.model.parameters(), self.preset.clip)
         for optimizer in self.optimizers:
             optimizer.step()
         self.step += 1

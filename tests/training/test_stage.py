@@ -135,3 +135,21 @@ def test_an_interrupt_in_the_middle_of_a_step_waits_for_its_end(
     assert read_spent(part.folder / "tokenizer.pt").steps == 1
     part.train_tokenizer(accelerator)
     assert _same(whole.folder / "tokenizer.pt", part.folder / "tokenizer.pt", "model")
+
+
+def test_long_gradients_are_shortened(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    norms: list[float] = []
+    step = Muon.step
+
+    def watched(self: Muon, closure: None = None) -> None:
+        gradients = [p.grad for group in self.param_groups for p in group["params"] if p.grad is not None]
+        norms.append(float(torch.stack([gradient.norm() for gradient in gradients]).norm()))
+        step(self, closure)
+
+    monkeypatch.setattr(Muon, "step", watched)
+    for clip in (None, 1e-3):
+        preset = _preset(2, 0)
+        stage = preset.tokenizer.stage.model_copy(update={"clip": clip})
+        preset = preset.model_copy(update={"tokenizer": preset.tokenizer.model_copy(update={"stage": stage})})
+        _run(data, tmp_path / f"clip-{clip}", preset).train_tokenizer(Accelerator(cpu=True))
+    assert max(norms[2:]) <= 1.001e-3 < min(norms[:2])
