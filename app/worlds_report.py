@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from app.hub.pulled import find_hidden, read_origin, remove_pulled
+from app.hub.pulled import find_hidden, find_unfinished, read_origin, remove_pulled
 from app.world_check import check_world
 from engine.backends.vram import estimate_need
 from engine.checkpoint import find_world, known_worlds
@@ -35,7 +35,13 @@ def list_worlds(complain: Complain) -> dict[str, Any]:
         console.print("no world is bundled; `dreamcade play --world FOLDER` plays one from a folder")
     for entry in entries:
         console.print(_table(entry))
-    return {"worlds": entries}
+    unfinished = find_unfinished()
+    for repo, size in unfinished.items():
+        _say(
+            console,
+            f"{repo} is not all here yet ({size / 1e6:.1f} MB): `worlds pull` goes on, `worlds remove` drops it",
+        )
+    return {"worlds": entries, "unfinished": unfinished}
 
 
 def verify_worlds(name: str | None, complain: Complain) -> dict[str, Any]:
@@ -81,8 +87,9 @@ def push(world: str, repo: str, private: bool) -> dict[str, Any]:
     from app.hub.push import push_world
 
     check_repo(repo)
-    pushed = push_world(Hub(), find_world(world), repo, private)
-    _say(Console(), f"{pushed.world} is at {pushed.url}, commit {pushed.commit[:12]}: {pushed.size / 1e6:.1f} MB")
+    console = Console()
+    pushed = push_world(Hub(), find_world(world), repo, private, lambda line: _say(console, line))
+    _say(console, f"{pushed.world} is at {pushed.url}, commit {pushed.commit[:12]}: {pushed.size / 1e6:.1f} MB")
     return asdict(pushed)
 
 

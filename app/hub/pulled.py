@@ -52,6 +52,14 @@ def unfinished_folder(repo: str) -> Path:
     return _beside() / repo.replace("/", "--")
 
 
+def find_unfinished() -> dict[str, int]:
+    """What interrupted pulls have gathered: bytes by repository."""
+    places = [path for path in _beside().glob("*--*") if path.is_dir() and not path.name.startswith(".")]
+    return {
+        path.name.replace("--", "/"): sum(part.stat().st_size for part in path.iterdir()) for path in sorted(places)
+    }
+
+
 def find_pulled(repo: str) -> Path | None:
     """The world that was pulled from a repository."""
     for folder in pulled_worlds():

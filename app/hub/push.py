@@ -3,6 +3,7 @@ that holds anything but a world."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -24,11 +25,14 @@ class Pushed:
     size: int
 
 
-def push_world(hub: Hub, folder: Path, repo: str, private: bool) -> Pushed:
-    """Verify a world and put it into a repository, made where there is none, in one commit. Raises BadInput."""
+def push_world(hub: Hub, folder: Path, repo: str, private: bool, tell: Callable[[str], None]) -> Pushed:
+    """Verify a world and put it into a repository, made where there is none, in one commit. `tell` hears what goes up,
+    before it does. Raises BadInput."""
     check_repo(repo)
     manifest = check_world(folder).manifest
     check_manifest(str(folder / MANIFEST_NAME), manifest)
+    size = sum(entry.bytes for entry in manifest.files.values())
+    tell(f"{manifest.name} is whole: {len(manifest.files) + 1} files, {size / 1e6:.1f} MB go up")
     try:
         hub.create(repo, private)
         listing = hub.list_files(repo)
@@ -41,5 +45,4 @@ def push_world(hub: Hub, folder: Path, repo: str, private: bool) -> Pushed:
         commit = hub.commit(repo, folder, names, stale, listing.commit)
     except KeyboardInterrupt:
         raise BadInput(f"{repo}: push: interrupted; the repository is as it was") from None
-    size = sum(entry.bytes for entry in manifest.files.values())
     return Pushed(manifest.name, repo, commit, f"{hub.endpoint}/{repo}", tuple(names), size)

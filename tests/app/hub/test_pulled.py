@@ -123,15 +123,17 @@ def test_what_is_no_pulled_world_is_not_removed(run: Run, pulled: Path, name: st
 def test_what_an_unfinished_pull_left_can_be_removed(run: Run, pulled: Path) -> None:
     place = unfinished_folder("acme/hills")
     place.mkdir(parents=True)
+    (place / "a.part").write_bytes(bytes(2_000_000))
+    assert "acme/hills is not all here yet (2.0 MB)" in run("list")[1]
     assert run("remove", "acme/hills")[0] == 0 and not place.exists()
 
 
 def test_push_and_refusals_by_command(run: Run, hub: Any, worlds: Path, log_in: Callable[..., None]) -> None:
     code, out, err = run("push", worlds / "hills", "acme/hills")
-    assert (code, out) == (2, "") and err.count("\n") == 1 and "hf auth login" in err
+    assert code == 2 and "commit" not in out and err.count("\n") == 1 and "hf auth login" in err
     log_in()
     code, out, err = run("push", worlds / "hills", "acme/hills")
-    assert (code, err) == (0, "") and f"hills is at {hub.endpoint}/acme/hills" in out
+    assert (code, err) == (0, "") and f"hills is at {hub.endpoint}/acme/hills" in out and "5 files" in out
     assert run("push", worlds / "nothing", "acme/hills")[0] == 2
     for repo in ("acme", "a/b/c"):
         assert run("push", worlds / "hills", repo)[0] == 2 == run("pull", repo)[0]

@@ -21,7 +21,7 @@ REPO = "acme/hills"
 
 def push(folder: Path, private: bool = False) -> Pushed:
     """Push without waiting between tries."""
-    return push_world(Hub(pause=lambda seconds: None), folder, REPO, private)
+    return push_world(Hub(pause=lambda seconds: None), folder, REPO, private, lambda line: None)
 
 
 def test_a_round_trip(hub: Any, worlds: Path, log_in: Callable[..., None], pulled: Path) -> None:
