@@ -66,7 +66,11 @@ def _alone(repo: str, place: Path) -> Iterator[None]:
     try:
         place.mkdir(parents=True, exist_ok=True)
         with WeakFileLock(place.with_name(f"{place.name}.lock"), timeout=LOCK_SECONDS):
-            yield
+            try:
+                yield
+            finally:
+                if place.exists() and not [path for path in place.iterdir() if not path.name.startswith(MANIFEST_NAME)]:
+                    shutil.rmtree(place)  # refused before anything of worth had come
     except TimeoutError:
         raise BadInput(f"{repo}: pull: expected to be the only one of it, another is under way") from None
     except OSError as error:

@@ -154,7 +154,7 @@ def test_pulled_worlds_are_known_after_the_bundled(
     monkeypatch.setenv("DREAMCADE_WORLDS", str(tmp_path / "pulled"))
     assert known_worlds() == [world_folder]
     for name in ("other", "predictable", "another"):
-        make_world(f"pulled/{name}", name=name)
+        make_world(f"pulled/{name}")
     (tmp_path / "pulled" / "empty").mkdir()
     assert known_worlds() == [world_folder, tmp_path / "pulled" / "another", tmp_path / "pulled" / "other"]
     assert find_world("predictable") == world_folder and find_world("other") == tmp_path / "pulled" / "other"

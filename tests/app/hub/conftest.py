@@ -53,13 +53,12 @@ class Repository:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as it came, and how many bytes of a file were sent for it."""
+    """A request as it came."""
 
     method: str
     path: str
     range: str | None
     token: str | None
-    sent: int = 0
 
 
 class FakeHub:
@@ -94,10 +93,6 @@ class FakeHub:
         files = {path.name: path.read_bytes() for path in folder.iterdir()}
         self.repositories[repo] = Repository(files | {".gitattributes": b"", "README.md": b"# A world"}, **changes)
         return self.repositories[repo]
-
-    def sent(self, name: str) -> int:
-        """Bytes that were sent of a file so far."""
-        return sum(asked.sent for asked in self.asked if asked.path.endswith(name))
 
     def close(self) -> None:
         """Stop both servers."""
@@ -230,7 +225,6 @@ def _hand_out(handler: _Handler, found: Repository, name: str) -> None:
     if sent < len(part):
         found.cuts_left -= 1
         handler.close_connection = True
-    handler.state.asked.append(Asked("SENT", f"/{name}", handler.headers.get("Range"), None, sent))
 
 
 def _create(handler: _Handler, token: str | None, body: bytes) -> None:

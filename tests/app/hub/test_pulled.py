@@ -49,9 +49,11 @@ def test_pull_list_verify_play_and_remove(run: Run, hub: Any, worlds: Path, bund
     report = json.loads((tmp_path / "r.json").read_text())
     assert (report["world"], report["repo"]) == ("hills", "acme/hills") and report["fetched"] > report["size"] > 0
     assert "is here already" in run("pull", "acme/hills")[1]
+    assert run("pull", "acme/nothing")[0] == 2
     code, out, _ = run("list", "--json", tmp_path / "l.json")
     assert code == 0 and f"acme/hills at {report['commit'][:12]}" in out
     listed = json.loads((tmp_path / "l.json").read_text())["worlds"]
+    assert json.loads((tmp_path / "l.json").read_text())["unfinished"] == {}
     assert [(entry["name"], (entry["origin"] or {}).get("repo")) for entry in listed] == [
         ("boxes", None),
         ("hills", "acme/hills"),
