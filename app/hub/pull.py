@@ -112,9 +112,8 @@ def _fetch_files(hub: Hub, repo: str, listing: Listing, manifest: Manifest, plac
     """Every file of the manifest, verified one by one. Returns how many bytes came."""
     parts = {name: f"{entry.sha256}.part" for name, entry in manifest.files.items()}
     _tidy(place, {MANIFEST_NAME, *manifest.files, *parts.values()})
-    missing = sum(entry.bytes for entry in manifest.files.values()) - sum(
-        (place / part).stat().st_size for part in parts.values() if (place / part).exists()
-    )
+    here = [place / name for pair in parts.items() for name in pair if (place / name).is_file()]
+    missing = _size(manifest) - sum(path.stat().st_size for path in here)
     free = shutil.disk_usage(place).free
     if missing + SPARE > free:
         raise BadInput(f"{repo}: disk: expected {(missing + SPARE) / 1e6:.0f} MB free, found {free / 1e6:.0f} MB")

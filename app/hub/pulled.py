@@ -76,7 +76,8 @@ def find_hidden() -> list[Path]:
 
 
 def choose_name(manifest: Manifest, repo: str, wanted: str | None) -> str:
-    """The name that a world from `repo` is kept under; `wanted` is the player's choice. Raises BadInput."""
+    """The name that a world from `repo` is kept under: `wanted`, the player's choice, or the one that it has already.
+    Raises BadInput."""
     taken = {folder.name for folder in bundled_worlds()}
     if pulled_folder().is_dir():
         taken |= {path.name for path in pulled_folder().iterdir() if (read_origin(path) or Origin("", "")).repo != repo}
@@ -84,6 +85,8 @@ def choose_name(manifest: Manifest, repo: str, wanted: str | None) -> str:
         if _WORLD_NAME.fullmatch(wanted) is None or wanted in taken:
             raise BadInput(f"--as: expected a free name of small letters, digits, - and _, got {wanted!r}")
         return wanted
+    if (kept := find_pulled(repo)) is not None:
+        return kept.name
     org = re.sub("[^a-z0-9_-]", "-", repo.split("/")[0].lower())
     other = f"{manifest.name}-{org}"[:64]
     for name in (manifest.name, other):

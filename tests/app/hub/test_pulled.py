@@ -90,6 +90,9 @@ def test_two_repositories_with_one_name_get_two(run: Run, hub: Any, worlds: Path
     assert code == 2 and "expected hills or hills-other to be free; --as NAME chooses another" in err
     code, out, _ = run("pull", "other/hills2", "--as", "meadow")
     assert code == 0 and "is here as meadow" in out and find_world("meadow").name == "meadow"
+    hub.repositories["other/hills2"].files["manifest.yaml"] += b"# newer\n"
+    assert "is here as meadow" in run("pull", "other/hills2")[1]
+    assert [path.name for path in pulled_worlds()] == ["hills", "hills-other", "meadow"]
     for wanted in ("boxes", "hills", "../up", "Meadow", ""):
         assert run("pull", "other/hills2", "--as", wanted)[0] == 2
 
