@@ -21,15 +21,15 @@ from app.shelf import Shelf
 from app.window import Window, find_display
 from engine.autoplay import make_autoplayer
 from engine.backends.wish import BackendWish
-from engine.checkpoint import Checkpoint, bundled_worlds, find_world
+from engine.checkpoint import Checkpoint, find_world, known_worlds
 from models.manifest import BadInput, Manifest, read_manifest
 
 
 def open_shelf(
     world: str | None, wish: BackendWish, settings: Settings, tell: Callable[[str], None]
 ) -> tuple[Shelf, str | None]:
-    """The bundled worlds, with `world` (a name or a folder) among them. Returns its name too; raises BadInput if it is
-    broken. A bundled world of the same name yields to a folder that was named. What the settings ask for that a world
+    """The known worlds, with `world` (a name or a folder) among them. Returns its name too; raises BadInput if it is
+    broken. A known world of the same name yields to a folder that was named. What the settings ask for that a world
     can't be played with is told to `tell`; the world stays."""
     commands = command_codes(settings.command_keys)
 
@@ -42,9 +42,9 @@ def open_shelf(
 
     named = find_world(world) if world is not None else None
     if named is None:
-        return Shelf(bundled_worlds(), wish, check, tell), None
+        return Shelf(known_worlds(), wish, check, tell), None
     name = read_manifest(named).name
-    others = [folder for folder in bundled_worlds() if folder.name != name and folder != named]
+    others = [folder for folder in known_worlds() if folder.name != name and folder != named]
     shelf = Shelf([named, *others], wish, check, tell)
     if name not in shelf.names:
         raise BadInput(shelf.problems[0])

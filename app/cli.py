@@ -29,11 +29,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-worlds_app = typer.Typer(help="The worlds that are here, and whether their files are whole.", add_completion=False)
+worlds_app = typer.Typer(help="The worlds that are here; others from a hub and to it.", add_completion=False)
 app.add_typer(worlds_app, name="worlds")
 
 JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the figures to FILE.")]
-WorldOption = Annotated[str | None, typer.Option("--world", help="A bundled world's name, or a world's folder.")]
+WorldOption = Annotated[str | None, typer.Option("--world", help="A known world's name, or a world's folder.")]
+RepoArgument = Annotated[str, typer.Argument(metavar="ORG/NAME", help="A repository of the hub.")]
 ThreadsOption = Annotated[
     int | None,
     typer.Option("--threads", min=1, max=64, help="Threads of the model; by default what suits the machine."),
@@ -299,16 +300,22 @@ def soak(
 
 @worlds_app.callback(invoke_without_command=True)
 def worlds(context: typer.Context, json_file: JsonOption = None) -> None:
-    """The worlds that are here, and whether their files are whole."""
+    """The worlds that are here; others from a hub and to it. Without a command, `list`."""
     if context.invoked_subcommand is None:
-        from app.worlds_report import list_worlds
+        worlds_list(json_file)
 
-        _write_json(json_file, list_worlds(_complain))
+
+@worlds_app.command("list")
+def worlds_list(json_file: JsonOption = None) -> None:
+    """The worlds that are here, bundled and pulled, and what they need."""
+    from app.worlds_report import list_worlds
+
+    _write_json(json_file, list_worlds(_complain))
 
 
 @worlds_app.command("verify")
 def worlds_verify(
-    name: Annotated[str | None, typer.Argument(help="A world's name or folder; all bundled ones.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A world's name or folder; all that are here.")] = None,
     json_file: JsonOption = None,
 ) -> None:
     """Check sizes, hashes, start frames and graphs."""
@@ -318,6 +325,46 @@ def worlds_verify(
     _write_json(json_file, report)
     if not all(entry["whole"] for entry in report["worlds"]):
         raise typer.Exit(BAD_USAGE)
+
+
+@worlds_app.command("pull")
+def worlds_pull(
+    repo: RepoArgument,
+    wanted: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="The name to keep it under; by default its own.")
+    ] = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Fetch a world from the hub, or go on with it, verify it, and have it in the menu."""
+    from app.worlds_report import pull
+
+    _write_json(json_file, pull(repo, wanted))
+
+
+@worlds_app.command("push")
+def worlds_push(
+    world: Annotated[str, typer.Argument(metavar="DIR", help="A world's folder or name.")],
+    repo: RepoArgument,
+    private: Annotated[
+        bool, typer.Option("--private", help="A new repository is for those only who may see it.")
+    ] = False,
+    json_file: JsonOption = None,
+) -> None:
+    """Verify a world and put it on the hub, with the hub's own login."""
+    from app.worlds_report import push
+
+    _write_json(json_file, push(world, repo, private))
+
+
+@worlds_app.command("remove")
+def worlds_remove(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A pulled world, or the ORG/NAME of an unfinished pull.")],
+    json_file: JsonOption = None,
+) -> None:
+    """Remove a pulled world."""
+    from app.worlds_report import remove
+
+    _write_json(json_file, remove(name))
 
 
 @app.command()

@@ -16,7 +16,7 @@ from app.beginnings import Beginning, begin_from_picture, branch_from
 from engine.autoplay import make_autoplayer
 from engine.backends.base import Backend
 from engine.backends.wish import BackendWish
-from engine.checkpoint import Checkpoint, bundled_worlds, find_world, load_checkpoint
+from engine.checkpoint import Checkpoint, find_world, known_worlds, load_checkpoint
 from engine.headless import play_headless
 from models.manifest import BadInput
 
@@ -81,7 +81,7 @@ def run_headless(
 
 def _find(world: str | None) -> Checkpoint:
     if world is None:
-        known = ", ".join(folder.name for folder in bundled_worlds()) or "none is bundled"
+        known = ", ".join(folder.name for folder in known_worlds()) or "none is bundled"
         raise BadInput(f"--world: expected a world to play without a window ({known})")
     return load_checkpoint(find_world(world))
 

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import importlib.util
 import io
+import os
 import stat
 import zipfile
 import zlib
@@ -16,6 +17,7 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from platformdirs import user_data_path
 
 from models.manifest import MANIFEST_NAME, BadInput, Manifest, read_manifest
 
@@ -73,9 +75,30 @@ def bundled_worlds() -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
+def pulled_folder() -> Path:
+    """Where pulled worlds are: in the user's data folder; DREAMCADE_WORLDS names another."""
+    chosen = os.environ.get("DREAMCADE_WORLDS")
+    return Path(chosen) if chosen else user_data_path("dreamcade", appauthor=False) / "worlds"
+
+
+def pulled_worlds() -> list[Path]:
+    """Folders of the worlds that were pulled, sorted by name. One that a bundled world has the name of is left out."""
+    bundled = {path.name for path in bundled_worlds()}
+    try:
+        found = [path.parent for path in pulled_folder().glob(f"*/{MANIFEST_NAME}")]
+    except OSError:  # a folder that one may not look into holds none for us
+        return []
+    return sorted(path for path in found if path.name not in bundled)
+
+
+def known_worlds() -> list[Path]:
+    """Folders of all worlds that go by a name: the bundled ones, then those that were pulled."""
+    return [*bundled_worlds(), *pulled_worlds()]
+
+
 def find_world(name_or_path: str) -> Path:
-    """The folder of a bundled world by its name, or of any world by its path. Raises BadInput naming those known."""
-    known = {path.name: path for path in bundled_worlds()}
+    """The folder of a known world by its name, or of any world by its path. Raises BadInput naming those known."""
+    known = {path.name: path for path in known_worlds()}
     if name_or_path in known:
         return known[name_or_path]
     with contextlib.suppress(OSError):  # a path may be too long, or lead where one may not look

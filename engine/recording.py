@@ -24,7 +24,7 @@ ACTIONS_NAME = "actions.ndjson"
 VIDEO_NAME = "video.mp4"
 
 HEADER_LIMIT = 1 << 16  # bytes
-ACTIONS_LIMIT = 1 << 29  # bytes: two months at 30 ticks
+ACTIONS_LIMIT = 1 << 29  # bytes: two and a half days at 30 ticks
 LINE_LIMIT = 1 << 15  # bytes; a line is about eighty, but one that begins anew from a picture holds its tokens
 
 Count = Annotated[int, Field(strict=True, ge=0, lt=1 << 63)]

@@ -17,6 +17,7 @@ from models.actions import Action
 
 MANIFEST_NAME = "manifest.yaml"
 MANIFEST_LIMIT = 1 << 20  # bytes; a manifest is a few kilobytes, anything near this is not one
+NODES_LIMIT = 1 << 16  # of a document, with all that its aliases stand for; a manifest has about two thousand
 
 
 class BadInput(Exception):
@@ -171,6 +172,27 @@ class Manifest(_Strict):
         return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
 
 
+class _BoundedLoader(yaml.SafeLoader):
+    """A loader that gives up on documents which a few aliases make huge."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._made = 0
+        self._sizes: dict[int, int] = {}  # of finished nodes, by identity
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        before, alias = self._made, self.check_event(yaml.AliasEvent)
+        node = super().compose_node(parent, index)
+        if alias:
+            self._made += self._sizes.get(id(node), NODES_LIMIT)  # not finished: it stands inside itself
+        else:
+            self._made += 1
+            self._sizes[id(node)] = self._made - before
+        if self._made > NODES_LIMIT:
+            raise yaml.YAMLError(f"more than {NODES_LIMIT} values")
+        return node
+
+
 def first_problem(error: ValidationError) -> str:
     """`field: what was expected` of a validation error's first entry."""
     first = error.errors()[0]
@@ -187,7 +209,7 @@ def read_yaml(path: Path, limit: int = MANIFEST_LIMIT) -> Any:
             data = file.read(limit + 1)
         if len(data) > limit:
             raise BadInput(f"{path}: size: expected at most {limit} bytes")
-        return yaml.safe_load(data.decode("utf-8"))
+        return yaml.load(data.decode("utf-8"), Loader=_BoundedLoader)  # a safe one
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise BadInput(f"{path}: file: cannot be read ({reason})") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ settings.load_profile("dreamcade")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
+# What the developer has pulled is no part of the tests.
+os.environ["DREAMCADE_WORLDS"] = str(Path(tempfile.gettempdir()) / "dreamcade-tests-pull-nothing")
 
 
 @pytest.fixture(scope="session")

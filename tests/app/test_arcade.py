@@ -28,7 +28,7 @@ ONE = BackendWish(threads=1)
 def bundled(worlds: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The two worlds, as if they shipped."""
     folders = [worlds / "boxes", worlds / "hills"]
-    monkeypatch.setattr("app.arcade.bundled_worlds", lambda: folders)
+    monkeypatch.setattr("app.arcade.known_worlds", lambda: folders)
     monkeypatch.setattr("engine.checkpoint.bundled_worlds", lambda: folders)
     return worlds
 

@@ -259,7 +259,7 @@ def test_worlds_and_doctor_tell_and_write(
     run: Run, tmp_path: Path, worlds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folders = [worlds / "boxes", worlds / "hills"]
-    monkeypatch.setattr("app.worlds_report.bundled_worlds", lambda: folders)
+    monkeypatch.setattr("app.worlds_report.known_worlds", lambda: folders)
     file = tmp_path / "out.json"
     code, out, _ = run("worlds", "--json", file)
     assert code == 0

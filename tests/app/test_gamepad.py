@@ -125,7 +125,7 @@ def test_unplugging_pauses_and_lets_go(player: Player, turns: Turns) -> None:
 def test_a_whole_visit_by_gamepad_alone(worlds: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Menu, play, rewind, save, load, record, pause, next world, back to the menu, and out."""
     folders = [worlds / "boxes", worlds / "hills"]
-    monkeypatch.setattr("app.arcade.bundled_worlds", lambda: folders)
+    monkeypatch.setattr("app.arcade.known_worlds", lambda: folders)
     seen: list[str] = []
     script = _visit(seen)
     turn, poll = Player.turn, __import__("app.menu", fromlist=["Menu"]).Menu.poll

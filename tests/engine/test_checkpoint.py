@@ -17,7 +17,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import engine.checkpoint
-from engine.checkpoint import Checkpoint, bundled_worlds, find_world, load_checkpoint, read_start_frames
+from engine.checkpoint import (
+    Checkpoint,
+    bundled_worlds,
+    find_world,
+    known_worlds,
+    load_checkpoint,
+    pulled_folder,
+    read_start_frames,
+)
 from models.manifest import BadInput
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -118,6 +126,40 @@ def test_a_lying_header_takes_no_memory(tmp_path: Path, checkpoint: Checkpoint, 
     path.write_bytes(npz_claiming(shape, bytes(64)))
     with pytest.raises(BadInput, match=r"start_frames.npz: tokens: expected -?\d+ elements, found 64 bytes"):
         read_start_frames(path, checkpoint.manifest)
+
+
+@pytest.mark.parametrize("claimed", [None, 300])
+def test_an_archive_that_unpacks_hugely_takes_no_memory(
+    tmp_path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch, claimed: int | None
+) -> None:
+    """Whether its directory says so or not."""
+    monkeypatch.setattr(engine.checkpoint, "START_FRAMES_LIMIT", 4096)
+    path = tmp_path / "start_frames.npz"
+    np.savez_compressed(path, tokens=np.zeros(1 << 20, np.int64))
+    if claimed is not None:
+        whole = path.read_bytes()
+        size = (8 << 20) + 128  # with the array's header
+        assert size.to_bytes(4, "little") in whole[-200:]
+        path.write_bytes(whole[:-200] + whole[-200:].replace(size.to_bytes(4, "little"), claimed.to_bytes(4, "little")))
+    with pytest.raises(
+        BadInput, match=r"start_frames\.npz: (tokens: expected at most 4096 bytes|file: expected an npz)"
+    ):
+        read_start_frames(path, checkpoint.manifest)
+
+
+def test_pulled_worlds_are_known_after_the_bundled(
+    world_folder: Path, make_world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine.checkpoint, "bundled_worlds", lambda: [world_folder])
+    monkeypatch.setenv("DREAMCADE_WORLDS", str(tmp_path / "pulled"))
+    assert known_worlds() == [world_folder]
+    for name in ("other", "predictable", "another"):
+        make_world(f"pulled/{name}")
+    (tmp_path / "pulled" / "empty").mkdir()
+    assert known_worlds() == [world_folder, tmp_path / "pulled" / "another", tmp_path / "pulled" / "other"]
+    assert find_world("predictable") == world_folder and find_world("other") == tmp_path / "pulled" / "other"
+    monkeypatch.delenv("DREAMCADE_WORLDS")
+    assert pulled_folder().name == "worlds"
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

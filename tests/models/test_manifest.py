@@ -62,7 +62,7 @@ def test_a_file_outside_the_folder_is_refused(tmp_path: Path, document: dict[str
         read_manifest(_write(tmp_path, document))
 
 
-@pytest.mark.parametrize("text", ['a: !!int ""', "a: !!bool x", "a: !!timestamp x", "[" * 5000, "a: &b [*b]", "\x00"])
+@pytest.mark.parametrize("text", ['a: !!int ""', "a: !!bool x", "a: !!timestamp x", "[" * 1500, "a: &b [*b]", "\x00"])
 def test_odd_yaml_is_bad_input(tmp_path: Path, text: str) -> None:
     (tmp_path / MANIFEST_NAME).write_text(text)
     with pytest.raises(BadInput):
@@ -80,3 +80,65 @@ def test_any_bytes_give_bad_input_and_nothing_else(tmp_path: Path, data: bytes) 
     (tmp_path / MANIFEST_NAME).write_bytes(data)
     with pytest.raises(BadInput):
         read_manifest(tmp_path)
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a document, but only the first of a list."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
+    return [path, *(place for key, part in inner for place in _places(part, (*path, key)))]
+
+
+def _replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    if not path:
+        return new
+    key, *rest = path
+    pairs = list(value.items() if isinstance(value, dict) else enumerate(value))
+    changed = [(k, _replaced(v, tuple(rest), new) if k == key else v) for k, v in pairs]
+    return dict(changed) if isinstance(value, dict) else [v for _, v in changed]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(data=st.data())
+def test_any_value_at_any_place_is_a_manifest_or_one_line(
+    tmp_path: Path, document: dict[str, Any], data: st.DataObject
+) -> None:
+    small = document | {"palettes": {"day": [[0, 0, 0], [1, 1, 1]]}}
+    place = data.draw(st.sampled_from(_places(small)))
+    try:
+        manifest = read_manifest(_write(tmp_path, _replaced(small, place, data.draw(VALUES))))
+        assert all((tmp_path / name).resolve().is_relative_to(tmp_path) for name in manifest.files)
+    except BadInput as error:
+        assert str(error).startswith(str(tmp_path)) and len(str(error).splitlines()) == 1
+
+
+BOMBS = {
+    "laughs": "a: &a [x, x, x, x, x, x, x, x, x]\n"
+    + "".join(
+        f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+    ),
+    "scripts": "scripts:\n  a: &x [" + "[noop, 1], " * 1000 + "]\n" + "".join(f"  b{i}: *x\n" for i in range(500)),
+    "merges": "a: &a {" + ", ".join(f"k{i}: 1" for i in range(1000)) + "}\n" + "b: {<<: [" + "*a, " * 500 + "]}",
+    "inside itself": "a: &a {b: [*a, *a]}",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_document_that_grows_when_it_is_read_is_given_up(tmp_path: Path, name: str) -> None:
+    (tmp_path / MANIFEST_NAME).write_text(BOMBS[name])
+    with pytest.raises(BadInput, match=r"document: expected YAML \(more than 65536 values\)"):
+        read_manifest(tmp_path)
+
+
+def test_a_few_aliases_are_read(tmp_path: Path, document: dict[str, Any]) -> None:
+    shared = [1, 2, 3]
+    (tmp_path / MANIFEST_NAME).write_text(yaml.safe_dump(document | {"palettes": {"day": [shared] * 16}}))
+    assert "*id001" in (tmp_path / MANIFEST_NAME).read_text()
+    assert read_manifest(tmp_path).palettes["day"] == [(1, 2, 3)] * 16
