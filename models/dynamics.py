@@ -26,7 +26,7 @@ from models.compositor import NUMBERS, Composition, Compositor, Shift
 from models.layers import ChannelNorm, PixelBlock, PixelTable
 from models.patches import by_rows, by_twos, cut, join
 
-TRUST = 20.0  # times likelier a pixel is than the compositor says where the drawn code has it
+TRUST = 100.0  # times likelier a pixel is than the compositor says where the drawn code has it
 
 
 @dataclass(frozen=True)

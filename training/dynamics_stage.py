@@ -22,7 +22,7 @@ RGB_CLASSES = 32  # colours that the dynamics model tells apart in an rgb world
 KMEANS_ROUNDS = 20
 FIRST_WEIGHT = 0.2  # of the first tick of a window, when speeds can't be known yet
 NAMED = 0.1  # share of the patches whose code is asked for; the pixels of all of them are
-NAME_WEIGHT = 0.1  # of a patch's name, beside its pixels
+NAME_WEIGHT = 0.3  # of a patch's name, beside its pixels
 CARRY_WEIGHT = 10.0  # of a patch's choice of shift, beside its pixels
 RESTART = 0.1  # share of a rollout's frames that are as recorded, so that there are rollouts of all lengths
 CERTAIN = -3.0  # log probability of a patch; what is less certain may rightly differ from what was recorded
@@ -102,11 +102,16 @@ class NextFrame(Objective):
         """Cross-entropy of the codes of some patches (of a step's work the dearest part), and the share right."""
         assert isinstance(self.model, DynamicsModel)
         wanted = tokens.flatten()
-        some = torch.randperm(len(wanted), generator=generator)[: int(len(wanted) * NAMED)].to(self.device)
+        composed = prediction.composition
+        # Half of them where the pixels are least certain: there a name decides, and elsewhere none is needed.
+        certain = composed.shares.detach().amax(-1).log().sum((3, 4, 5)).flatten()
+        half = int(len(wanted) * NAMED / 2)
+        drawn = torch.randperm(len(wanted), generator=generator)[:half].to(self.device)
+        some = torch.cat([certain.topk(half, largest=False).indices, drawn])
         height, width = self.model.config.grid
         places = some // (height * width), some // width % height, some % width
         # The pixels have their own reasons: a name must not make them blur.
-        mixture = prediction.composition.mixture(places).detach()
+        mixture = composed.mixture(places).detach()
         with torch.autocast(self.device.type, enabled=False):
             logits = self.model.logits(prediction.features.flatten(0, 1)[some].float(), mixture.float())
         losses = F.cross_entropy(logits, wanted[some], reduction="none")
