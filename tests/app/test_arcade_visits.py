@@ -128,7 +128,7 @@ def visit(by: Keyboard, file: SettingsFile, seen: list[str]) -> Steps:
 def test_menu_settings_painter_play(
     by: Keyboard, worlds: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.arcade.bundled_worlds", lambda: [worlds / "boxes", worlds / "hills"])
+    monkeypatch.setattr("app.arcade.known_worlds", lambda: [worlds / "boxes", worlds / "hills"])
     file, seen = SettingsFile(tmp_path / "settings.yaml", settings), list[str]()
     script = visit(by, file, seen)
     next(script)
