@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import onnxruntime as ort
 import torch
 from torch import Tensor, nn
@@ -156,6 +157,16 @@ def _export(module: nn.Module, arguments: tuple[Any, ...], inputs: list[str], ou
             external_data=False,
             verbose=False,
         )
+    strip_notes(path)
+
+
+def strip_notes(path: Path) -> None:
+    """Remove what the exporter notes at every node: the sources' places on the machine that it ran on, mostly."""
+    model = onnx.load(path)
+    graph = model.graph
+    for part in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]
+    onnx.save(model, path)
 
 
 @torch.no_grad()

@@ -67,6 +67,11 @@ def test_an_rgb_world_exports_and_steps_in_its_own_shapes(exported: Path) -> Non
     assert again.dtype == np.uint8
 
 
+@pytest.mark.parametrize("name", [ENCODER, STEP, DECODER])
+def test_graphs_do_not_tell_where_they_were_made(exported: Path, name: str) -> None:
+    assert str(Path(__file__).parents[2]).encode() not in (exported / name).read_bytes()
+
+
 def test_parity_refuses_graphs_of_other_weights(exported: Path) -> None:
     tokenizer, dynamics = _networks("rgb")
     check_parity(tokenizer, StepGraph(tokenizer, dynamics, SAMPLING), exported, 256)
