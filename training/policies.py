@@ -19,12 +19,12 @@ Actions = npt.NDArray[np.int64]
 # Shares of play time in a mixture: skilled play reaches the content, the rest covers what a player might press. Half of
 # it changes keys often: what a key does where it can do nothing shows most at the tick when it is first pressed.
 MIX: dict[str, float] = {
-    "expert": 0.1,
-    "noisy_expert": 0.2,
-    "biased": 0.1,
-    "sticky": 0.3,
+    "expert": 0.05,
+    "noisy_expert": 0.15,
+    "biased": 0.15,
+    "sticky": 0.4,
     "hold": 0.1,
-    "random": 0.15,
+    "random": 0.1,
     "scripted": 0.05,
 }
 

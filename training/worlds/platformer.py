@@ -63,7 +63,7 @@ class Platformer(SimulatedWorld):
     title: ClassVar[str] = "Runewood Run"
     genre: ClassVar[str] = "platformer"
     description: ClassVar[str] = "Run, jump and stomp through hills that never end. The runes below tell what comes."
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     actions: ClassVar[tuple[Action, ...]] = (
         Action.NOOP, Action.LEFT, Action.RIGHT, Action.JUMP, Action.LEFT_JUMP, Action.RIGHT_JUMP,
     )  # fmt: skip
@@ -383,7 +383,7 @@ class Platformer(SimulatedWorld):
 
     def _poses(self) -> Ints:
         """int64 [N], a function of what is seen: state, whether in the air and which way, and where on a tile."""
-        walk = np.where(self.vx == 0, art.HERO_STAND, art.HERO_WALK + ((self.x >> 1) & 3))
+        walk = np.where((self.vx == 0) | (self.x & 4 == 0), art.HERO_STAND, art.HERO_STRIDE)
         air = np.where(self.vy < 0, art.HERO_JUMP, art.HERO_FALL)
         alive = np.where(self.on_ground, walk, air)
         return np.choose(self.state, [alive, np.full_like(alive, art.HERO_DEAD), np.full_like(alive, art.HERO_CHEER)])
