@@ -4,9 +4,12 @@ Each pixel weighs a few places in the picture before, from which it may have com
 places lie at fixed shifts, zero among them: what stands still or scrolls. One more is carried: each patch chooses its
 shift among many, for what moves on a course of its own. The moved pictures are looked at before the weights are given,
 so that a moved sprite is mended where it changes and need not be drawn anew; and whatever is decided, is decided by
-convolutions at the scale of pixels, so that what is learnt of a sprite holds wherever it stands. Masked pixel motions:
-Finn, Goodfellow & Levine, "Unsupervised Learning for Physical Interaction through Video Prediction", 2016. Motion
-compensation before refinement: Lu et al., "DVC: An End-to-end Deep Video Compression Framework", 2019.
+convolutions at the scale of pixels, so that what is learnt of a sprite holds wherever it stands. Beside its class each
+pixel shows how it came there (`marked`), so that what has moved is told from what it moved over, whatever the colours.
+
+Masked pixel motions: Finn, Goodfellow & Levine, "Unsupervised Learning for Physical Interaction through Video
+Prediction", 2016. Motion compensation before refinement: Lu et al., "DVC: An End-to-end Deep Video Compression
+Framework", 2019.
 """
 
 from __future__ import annotations
@@ -24,11 +27,10 @@ from models.patches import cut, of_quads
 Shift = tuple[int, int]
 CARRIES = 0.6  # share of a patch's pixels that a shift has to explain to be asked for
 SETTLED = 0.95  # share that a fixed shift explains where nobody asks for another
-ASKED = 512  # patches at most of a batch: each is compared with every shift
+ASKED = 2048  # patches at most of a batch: each is compared with every shift
 SURE = 40.0  # nats between a shift that explains all of a patch and one that explains nothing
 SHARPER = 8
 COARSE = 2  # pixels between those that are compared for the carried shifts
-NUMBERS = 6  # that a class is seen as
 STAYS = 3.0  # nats that a pixel is likelier to stay than to change, before anything is learnt
 
 
@@ -63,6 +65,11 @@ class Composition:
         came = (moved * (self.moved == classes.unsqueeze(-1))).sum(-1)
         likelihood: Tensor = came + new.gather(-1, classes.long().unsqueeze(-1)).squeeze(-1)
         return likelihood
+
+    def misled(self, evidence: Tensor) -> Tensor:
+        """How unlikely the choices make the evidence: float [N,P,D] → [N,P] in nats, zero where there is none."""
+        nats: Tensor = -(self.choice + evidence).logsumexp(-1)
+        return nats
 
 
 class Choice(nn.Module):
@@ -115,14 +122,15 @@ class Compositor(nn.Module):
         scene: int = 1,
     ) -> None:
         super().__init__()
-        self.grid, self.patch, self.shifts, self.carried = grid, patch, shifts, carried
+        self.grid, self.patch, self.shifts, self.carried, self.classes = grid, patch, shifts, carried, classes
         self.size = grid[0] * patch, grid[1] * patch
         places = len(shifts) + bool(carried)
         self.choice = Choice(features, scene, len(shifts), len(carried)) if carried else None
         self.spread = nn.Sequential(nn.Conv2d(features, detail * (patch // 4) ** 2, 1), nn.PixelShuffle(patch // 4))
-        self.table = PixelTable(classes, NUMBERS, (self.size[0] // 2, self.size[1] // 2))
-        self.seen_pixel = nn.Conv2d(4 * places * NUMBERS, pixel, 1)
-        self.seen_detail = nn.Conv2d(4 * places * NUMBERS, detail, 2, stride=2)
+        self.marks = shifts[: marks_within_a_byte(classes)]
+        self.table = PixelTable(classes, len(self.marks), (self.size[0] // 2, self.size[1] // 2))
+        self.seen_pixel = nn.Conv2d(4 * places * self.table.numbers, pixel, 1)
+        self.seen_detail = nn.Conv2d(4 * places * self.table.numbers, detail, 2, stride=2)
         self.detail = nn.Sequential(*(PixelBlock(detail) for _ in range(blocks)))
         self.widen = nn.Sequential(ChannelNorm(detail), nn.Conv2d(detail, 4 * pixel, 1), nn.PixelShuffle(2))
         self.pixels = nn.Sequential(*(PixelBlock(pixel) for _ in range(blocks)))
@@ -134,43 +142,62 @@ class Compositor(nn.Module):
         self.register_buffer("reach", torch.tensor(carried).view(-1, 2), persistent=False)
 
     def forward(
-        self, features: Tensor, detail: Tensor, scene: Tensor, classes: Tensor, movement: Tensor
+        self,
+        features: Tensor,
+        detail: Tensor,
+        scene: Tensor,
+        marked: Tensor,
+        movement: Tensor,
+        evidence: Tensor | None = None,
     ) -> Composition:
-        """features float [N,E,h,w], detail float [N,F,H/4,W/4], what is known of the whole picture float [N,G], classes
-        uint8 [N,H,W] of the picture before and its `movement` float [N,2(M+D),h,w]."""
-        moved = self.look(classes, self.shifts)
+        """features float [N,E,h,w], detail float [N,F,H/4,W/4], what is known of the whole picture float [N,G], the
+        picture before as `marked` uint8 [N,H,W] and its `movement` float [N,2(M+D),h,w].
+
+        With `evidence` of what came, float [N,P,D], patches are carried as they were: so the pixels learn what follows
+        from a shift, and need not make up for a wrong one."""
+        moved = self.look(marked, self.shifts)
         choice = features.new_zeros(len(features), self.grid[0] * self.grid[1], 0)
         if self.choice is not None:
             choice = self.choice(features, scene, movement)
-            moved = torch.cat([moved, self.carry(classes, choice.argmax(-1)).unsqueeze(-1)], -1)
+            chosen = (choice if evidence is None else choice + evidence).argmax(-1)
+            moved = torch.cat([moved, self.carry(marked, chosen).unsqueeze(-1)], -1)
         pixels = cut(moved, 2)
         seen = self.table(pixels)
         fine = self.widen(self.detail(detail + self.spread(features) + self.seen_detail(seen)))
         fine = self.pixels(fine + self.seen_pixel(seen))
         shares = self.head(fine.permute(0, 2, 3, 1).flatten(1, 2)).unflatten(-1, (4, -1)).softmax(-1)
-        return Composition(of_quads(pixels, self.grid), of_quads(shares, self.grid), choice)
+        return Composition(of_quads(pixels % self.classes, self.grid), of_quads(shares, self.grid), choice)
 
-    def misled(self, composed: Composition, before: Tensor, classes: Tensor) -> Tensor:
-        """How far from right the choices of a shift are: float [N,P] in nats. `before` and `classes` uint8 [N,H,W].
+    @torch.no_grad()
+    def evidence(self, before: Tensor, classes: Tensor) -> Tensor:
+        """What the next picture says of the carried shifts: log likelihood up to a constant, float [N,P,D], of patches
+        that no fixed shift explains and a carried one does; zero for all others. `before` and `classes` uint8 [N,H,W].
 
-        Pixel by pixel a new colour explains a carried one as well, so the choices would learn next to nothing. So they
-        are asked for as such: a patch that no fixed shift explains should choose a shift that explains most."""
+        Pixel by pixel a new colour explains a carried one as well, so from the pixels alone the choices would learn
+        next to nothing."""
         fixed = self.look(before, self.shifts) == classes.unsqueeze(-1)
         share = cut(fixed, self.patch).float().mean(2).amax(-1)
-        wrong = torch.zeros_like(share)
+        known = share.new_zeros(*share.shape, len(self.carried))
         picture, patch = torch.nonzero(share < SETTLED, as_tuple=True)
         if not self.carried or not len(picture):
-            return wrong
+            return known
         each = slice(None, None, 1 + len(picture) // ASKED)
         picture, patch = picture[each], patch[each]
         places = cut(self.places(self.carried), self.patch).transpose(0, 1)[patch]  # [K,D,S]
         came = before.flatten(1)[picture[:, None, None], places]
         explained = (came == cut(classes, self.patch)[picture, patch].unsqueeze(1)).float().mean(-1)
         best = explained.amax(1, keepdim=True)
-        asked = (best.squeeze(1) > CARRIES) & (best.squeeze(1) > share[picture, patch])
-        weight = (SURE * (explained - best)).exp()
-        nats = -((composed.choice[picture, patch].exp() * weight).sum(1) + 1e-6).log()
-        return wrong.index_put((picture, patch), torch.where(asked, nats, 0.0))
+        asked = (best > CARRIES) & (best > share[picture, patch].unsqueeze(1))
+        return known.index_put((picture, patch), torch.where(asked, SURE * (explained - best), 0.0))
+
+    def marked(self, before: Tensor, now: Tensor) -> Tensor:
+        """The classes of `now`, and which fixed shifts of `before` each pixel agrees with, of as many as there is room
+        for: uint8 [N,H,W] twice → uint8 [N,H,W], the class plus C times one bit a shift."""
+        marks = now.int()
+        for bit, (down, across) in enumerate(self.marks):
+            came = shifted(before, [down], across)[:, 0] == now
+            marks = marks + came.int() * (self.classes << bit)
+        return marks.to(torch.uint8)
 
     def movement(self, before: Tensor, now: Tensor) -> Tensor:
         """How well each shift of the picture before explains each patch of this one. uint8 [N,H,W] twice → float
@@ -207,6 +234,11 @@ class Compositor(nn.Module):
         rows = (torch.arange(height, device=device) + down).clamp(0, height - 1)
         columns = (torch.arange(width, device=device) + across).clamp(0, width - 1)
         return rows.unsqueeze(2) * width + columns.unsqueeze(1)
+
+
+def marks_within_a_byte(classes: int) -> int:
+    """How many bits are left beside `classes` classes."""
+    return (256 // classes).bit_length() - 1
 
 
 def shifted(frames: Tensor, down: Sequence[int], across: int, step: int = 1) -> Tensor:

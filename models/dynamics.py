@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.compositor import NUMBERS, Composition, Compositor, Shift
+from models.compositor import Composition, Compositor, Shift, marks_within_a_byte
 from models.layers import ChannelNorm, PixelBlock, PixelTable
 from models.patches import by_rows, by_twos, cut, join
 
@@ -127,8 +127,9 @@ class DynamicsModel(nn.Module):
         self.register_buffer("book", torch.zeros(config.codebook, config.patch**2, dtype=torch.uint8))
         self.register_buffer("projection", torch.randn(numbers, config.match) / config.match**0.5)
         height, width = config.grid[0] * config.patch, config.grid[1] * config.patch
-        self.table = PixelTable(config.classes, NUMBERS, (height // 2, width // 2))
-        self.look = nn.Conv2d(4 * NUMBERS, detail, 2, stride=2)
+        marks = len(config.shifts[: marks_within_a_byte(config.classes)])
+        self.table = PixelTable(config.classes, marks, (height // 2, width // 2))
+        self.look = nn.Conv2d(4 * self.table.numbers, detail, 2, stride=2)
         self.detail = PixelBlock(detail)
         step = config.patch // 4
         self.gather = nn.Sequential(ChannelNorm(detail), nn.PixelUnshuffle(step), nn.Conv2d(step**2 * detail, fine, 1))
@@ -194,13 +195,17 @@ class DynamicsModel(nn.Module):
         state = [torch.zeros(before, dtype=torch.uint8, device=device)]
         return state + [torch.zeros(shape, device=device) for shape in rings]
 
-    def forward(self, pictures: Tensor, actions: Tensor, state: list[Tensor]) -> tuple[Prediction, list[Tensor]]:
-        """pictures uint8 [B,T,H,W] and the actions int64 [B,T] taken at them → the frames after, state."""
+    def forward(
+        self, pictures: Tensor, actions: Tensor, state: list[Tensor], evidence: Tensor | None = None
+    ) -> tuple[Prediction, list[Tensor]]:
+        """pictures uint8 [B,T,H,W] and the actions int64 [B,T] taken at them → the frames after, state. In training
+        the compositor may be given `evidence`, float [N,P,D]."""
         batch = pictures.shape[0]
         before = torch.cat([state[0].unsqueeze(1), pictures[:, :-1]], 1).flatten(0, 1)
         rolled = [pictures[:, -1]]
         now = pictures.flatten(0, 1)
-        detail = self.detail(self.look(self.table(cut(now.unsqueeze(-1), 2))))
+        marked = self.compositor.marked(before, now)
+        detail = self.detail(self.look(self.table(cut(marked.unsqueeze(-1), 2))))
         movement = self.compositor.movement(before, now)
         fine = self.before(self.gather(detail) + self.position + self.motion(movement))
         action = self.action_embedding(actions.flatten())
@@ -214,7 +219,7 @@ class DynamicsModel(nn.Module):
         features = self.after(fine + self.up(h))
         seen = self.scene(h)
         scene = torch.cat([action, seen.mean((2, 3)), seen.amax((2, 3))], 1)
-        composition = self.compositor(features, detail, scene, now, movement)
+        composition = self.compositor(features, detail, scene, marked, movement, evidence)
         return Prediction(features.flatten(2).transpose(1, 2), composition), rolled
 
     def logits(self, features: Tensor, mixtures: Tensor) -> Tensor:
@@ -244,7 +249,7 @@ class DynamicsModel(nn.Module):
         return join(by_rows(patches), self.config.grid)
 
 
-CANDIDATES = 16  # codes that a draw chooses among: the likeliest
+CANDIDATES = 8  # codes that a draw chooses among: the likeliest
 GROUP = 16  # codes of which the best is looked up first
 
 

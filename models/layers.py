@@ -49,17 +49,24 @@ class PixelBlock(nn.Module):
         return x + out
 
 
+NUMBERS = 6  # that a class is seen as
+
+
 class PixelTable(nn.Module):
-    """Pixel classes as features of 2×2 pixels: each class as a few fixed random numbers. uint8 [B,Q,4,M] of M pictures
-    as `cut` gives them by twos → float [B,4·M·numbers,h,w]."""
+    """Pixels of `classes` classes, marked with `marks` bits, as features of 2×2 pixels: each class as a few fixed
+    random numbers, then the bits. uint8 [B,Q,4,M] of M pictures as `cut` gives them by twos → float
+    [B,4·M·numbers,h,w]."""
 
     table: Tensor
 
-    def __init__(self, classes: int, numbers: int, size: tuple[int, int]) -> None:
+    def __init__(self, classes: int, marks: int, size: tuple[int, int]) -> None:
         super().__init__()
         self.size = size
-        self.register_buffer("table", torch.randn(classes, numbers))
+        self.numbers = NUMBERS + marks
+        bits = torch.arange(1 << marks).unsqueeze(1) >> torch.arange(marks) & 1
+        known = torch.randn(classes, NUMBERS).repeat(1 << marks, 1)
+        self.register_buffer("table", torch.cat([known, bits.repeat_interleave(classes, 0).float()], 1))
 
-    def forward(self, classes: Tensor) -> Tensor:
-        seen: Tensor = F.embedding(classes.int(), self.table).flatten(2).transpose(1, 2).unflatten(2, self.size)
+    def forward(self, marked: Tensor) -> Tensor:
+        seen: Tensor = F.embedding(marked.int(), self.table).flatten(2).transpose(1, 2).unflatten(2, self.size)
         return seen

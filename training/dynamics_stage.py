@@ -23,6 +23,7 @@ KMEANS_ROUNDS = 20
 FIRST_WEIGHT = 0.2  # of the first tick of a window, when speeds can't be known yet
 NAMED = 0.1  # share of the patches whose code is asked for; the pixels of all of them are
 NAME_WEIGHT = 0.3  # of a patch's name, beside its pixels
+TOLD = 0.75  # share of the clips whose patches are carried as they were, not as the model would
 CARRY_WEIGHT = 10.0  # of a patch's choice of shift, beside its pixels
 RESTART = 0.1  # share of a rollout's frames that are as recorded, so that there are rollouts of all lengths
 CERTAIN = -3.0  # log probability of a patch; what is less certain may rightly differ from what was recorded
@@ -65,14 +66,17 @@ class NextFrame(Objective):
         if progress >= self.preset.own_after and torch.rand(1, generator=generator) < self.preset.own_share:
             context = self._own_rollout(context, true, actions, generator)
         context = self._corrupt(context, generator)
-        prediction, _ = self.model(context, actions, self.model.initial_state(len(true), self.device))
+        evidence = self.model.compositor.evidence(context.flatten(0, 1), target)
+        told = (torch.rand(len(true), 1, 1, 1, generator=generator) < TOLD).to(self.device)
+        known = (evidence.unflatten(0, true.shape[:2]) * told).flatten(0, 1)
+        prediction, _ = self.model(context, actions, self.model.initial_state(len(true), self.device), known)
         composed = prediction.composition
         weights = torch.ones(true.shape[:2], device=self.device)
         weights[:, 0] = FIRST_WEIGHT
         weights = weights.flatten().unsqueeze(1)
         likelihood = composed.likelihood(quads(target, self.model.config.patch))
         pixels = -(likelihood + 1e-6).log().sum((3, 4, 5)).flatten(1)
-        misled = self.model.compositor.misled(composed, context.flatten(0, 1), target)
+        misled = composed.misled(evidence)
         by_pixel = ((pixels + CARRY_WEIGHT * misled) * weights).sum() / weights.sum() / pixels.shape[1]
         names, right = self._names(prediction, tokens[:, 1:].flatten(0, 1), weights, generator)
         with torch.no_grad():

@@ -1,6 +1,7 @@
+import pytest
 import torch
 
-from models.compositor import Composition, Compositor, shifted
+from models.compositor import Composition, Compositor, marks_within_a_byte, shifted
 from models.patches import by_twos, cut, quads
 
 SHIFTS = ((0, 0), (0, 1), (-2, 0))
@@ -30,9 +31,8 @@ def _features(count: int) -> tuple[torch.Tensor, torch.Tensor]:
 def _composed(compositor: Compositor, pictures: torch.Tensor) -> Composition:
     """As if the picture before had been the same."""
     scene = torch.ones(len(pictures), 3)
-    composed: Composition = compositor(
-        *_features(len(pictures)), scene, pictures, compositor.movement(pictures, pictures)
-    )
+    marked, movement = compositor.marked(pictures, pictures), compositor.movement(pictures, pictures)
+    composed: Composition = compositor(*_features(len(pictures)), scene, marked, movement)
     return composed
 
 
@@ -96,13 +96,51 @@ def test_a_picture_that_moved_is_explained_by_its_shift_alone() -> None:
     assert torch.equal(sharp, share**8)
 
 
+def test_marks_say_which_fixed_shifts_a_pixel_agrees_with() -> None:
+    compositor = _compositor()
+    before = _pictures(seed=7)
+    now = compositor.look(before, ((0, 1),))[..., 0]
+    marked = compositor.marked(before, now)
+    assert torch.equal(marked % CLASSES, now)
+    for bit, moved in enumerate(compositor.look(before, SHIFTS).unbind(-1)):
+        assert torch.equal((marked // CLASSES >> bit & 1).bool(), moved == now)
+
+
+def test_a_composition_shows_classes_without_their_marks() -> None:
+    compositor = _compositor()
+    picture = _pictures()
+    moved = _composed(compositor, picture).moved[..., :3]
+    assert torch.equal(moved, quads(compositor.look(picture, SHIFTS), PATCH))
+
+
+@pytest.mark.parametrize(("classes", "bits"), [(5, 5), (16, 4), (32, 3), (200, 0)])
+def test_marks_fit_beside_the_classes_within_a_byte(classes: int, bits: int) -> None:
+    assert marks_within_a_byte(classes) == bits
+    many = Compositor(6, 8, 8, GRID, PATCH, classes, (*SHIFTS, (0, 2), (0, 3), (0, 4)), CARRIED, scene=3)
+    picture = _pictures()
+    assert torch.equal(many.marked(picture, picture) % classes, picture)
+
+
 def test_only_patches_that_no_fixed_shift_explains_are_asked_for_a_carried_one() -> None:
     compositor = _compositor()
     before = _pictures(seed=7)
     composed = _composed(compositor, before)
-    assert compositor.misled(composed, before, before).eq(0).all()
-    assert compositor.misled(composed, before, compositor.look(before, ((0, 1),))[..., 0]).eq(0).all()
-    after = compositor.look(before, (CARRIED[2],))[..., 0]
-    wrong = compositor.misled(composed, before, after)
-    chance = composed.choice.exp()[0, 0, 2]
-    assert torch.isclose(wrong[0, 0], -(chance + 1e-6).log(), atol=0.05)
+    for still in (before, compositor.look(before, ((0, 1),))[..., 0]):
+        evidence = compositor.evidence(before, still)
+        assert evidence.eq(0).all()
+        assert torch.allclose(composed.misled(evidence), torch.zeros(1, 6), atol=1e-5)
+    evidence = compositor.evidence(before, compositor.look(before, (CARRIED[2],))[..., 0])
+    assert evidence[0, 0].argmax() == 2 and evidence[0, 0, 2] == 0
+    assert torch.isclose(composed.misled(evidence)[0, 0], -composed.choice[0, 0, 2], atol=0.05)
+
+
+def test_with_evidence_patches_are_carried_as_they_were() -> None:
+    compositor = _compositor()
+    before = _pictures(seed=7)
+    scene, movement = torch.ones(1, 3), compositor.movement(before, before)
+    evidence = torch.zeros(1, 6, 3)
+    evidence[..., 2] = 1000.0
+    told = compositor(*_features(1), scene, compositor.marked(before, before), movement, evidence)
+    wanted = quads(compositor.look(before, (CARRIED[2],))[..., 0], PATCH)
+    assert torch.equal(told.moved[..., -1], wanted)
+    assert torch.equal(told.choice, _composed(compositor, before).choice)

@@ -90,9 +90,12 @@ def test_operations_are_those_that_torch_counts(exported: Path) -> None:
 
 def test_shared_noise_uses_the_first_number_for_all_tokens() -> None:
     tokenizer, dynamics = _networks("rgb")
+    with torch.no_grad():  # no opinion and great doubt: all candidates are about as likely
+        dynamics.opinion.weight.zero_()
+        dynamics.opinion.bias.zero_()[-1] = 20.0
     own, shared = (StepGraph(tokenizer, dynamics, Sampling(0.0, shared_noise)).eval() for shared_noise in (False, True))
     tokens, action = torch.randint(0, 40, (1, 16)), torch.zeros(1, dtype=torch.int64)
-    noise = torch.rand(1, 16)
+    noise = torch.linspace(0.0, 0.99, 16).unsqueeze(0)
     state = own.initial_state()
     with torch.no_grad():
         first = shared(tokens, action, noise, *state)[0]
