@@ -5,20 +5,20 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from app.beginnings import picture_beginning
-from app.gamepad import Gamepads
-from app.keymap import COMMAND_KEYS, check_keys, command_codes
-from app.library_screen import Library
-from app.menu import Menu, Place
+from app.drawing.picture import find_theme, find_theme_or_first
+from app.drawing.window import Window, find_display
+from app.keys.gamepad import Gamepads
+from app.keys.keymap import COMMAND_KEYS, check_keys, command_codes
+from app.library.screen import Library
+from app.menu.menu import Menu, Place
+from app.menu.shelf import Shelf
 from app.outcome import Outcome
-from app.painter import Painter
-from app.picture import find_theme, find_theme_or_first
-from app.player import Player, PlayOptions
-from app.settings import Settings
-from app.settings_file import SettingsFile
-from app.settings_screen import SettingsScreen
-from app.shelf import Shelf
-from app.window import Window, find_display
+from app.painter.screen import Painter
+from app.play.beginnings import picture_beginning
+from app.play.player import Player, PlayOptions
+from app.settings.file import SettingsFile
+from app.settings.schema import Settings
+from app.settings.screen import SettingsScreen
 from engine.autoplay import make_autoplayer
 from engine.backends.wish import BackendWish
 from engine.checkpoint import Checkpoint, find_world, known_worlds

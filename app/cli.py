@@ -137,13 +137,13 @@ def play(
     json_file: JsonOption = None,
 ) -> None:
     """Play in a window, or without one (--headless). Without --world, a menu shows the worlds."""
-    from app.beginnings import begin_from_picture, branch_from, parse_start
+    from app.play.beginnings import begin_from_picture, branch_from, parse_start
 
     begun = parse_start(start)
     if place is not None and (start is not None or seed is not None):
         raise BadInput("--from: expected neither --start nor --seed with it: the recording says them")
     if headless:
-        from app.headless import run_headless
+        from app.console.headless import run_headless
 
         wish = _wish(backend, threads, vram_limit)
         report = run_headless(world, begun, seed, autoplay or "sticky", frames or 300, record, wish, _complain, place)
@@ -152,8 +152,8 @@ def play(
     if json_file is not None:
         raise BadInput("--json: expected --headless with it; F1 shows the figures in the window")
     from app.arcade import run_arcade
-    from app.player import PlayOptions
-    from app.settings_file import open_settings
+    from app.play.player import PlayOptions
+    from app.settings.file import open_settings
 
     file = open_settings(settings, _complain)
     chosen = file.current
@@ -198,8 +198,8 @@ def bench(
 ) -> None:
     """Measure the closed loop on every backend: unthrottled and paced, compute and interval times, key to screen,
     memory, cold and warm start."""
-    from app.bench_report import missed_targets, print_bench, run_bench
-    from app.submission import anonymous_report
+    from app.console.bench import missed_targets, print_bench, run_bench
+    from app.console.submission import anonymous_report
 
     names = [BackendName.ONNX, BackendName.TENSORRT] if backend is None else [backend]
     wishes = [_wish(name, threads, vram_limit) for name in names]
@@ -227,20 +227,20 @@ def replay(
     json_file: JsonOption = None,
 ) -> None:
     """Play a recording again in a window, or --verify that every frame comes out as it was recorded."""
-    from app import replays
+    from app.console import replay
 
     if verify:
-        report = replays.verify_recording(session, world, threads, _complain)
+        report = replay.verify_recording(session, world, threads, _complain)
         _write_json(json_file, report)
         if not report["same"]:
             raise typer.Exit(FINDING)
         return
     if json_file is not None:
         raise BadInput("--json: expected --verify with it")
-    from app.settings_reading import load_settings
+    from app.settings.reading import load_settings
 
     chosen = load_settings(settings, _complain)
-    if not replays.show_recording(session, world, threads, chosen, fullscreen, _complain):
+    if not replay.show_recording(session, world, threads, chosen, fullscreen, _complain):
         raise typer.Exit(FINDING)
 
 
@@ -255,7 +255,7 @@ def export_command(
     threads: ThreadsOption = None,
 ) -> None:
     """Write a recording as a small file to pass on, or as a video."""
-    from app.sharing import export_session
+    from app.console.sharing import export_session
 
     export_session(session, target, world, scale, threads, _complain)
 
@@ -269,7 +269,7 @@ def import_command(
     json_file: JsonOption = None,
 ) -> None:
     """Make a shared session again, frame by frame, into a recording with video."""
-    from app.sharing import import_session
+    from app.console.sharing import import_session
 
     report = import_session(file, folder, world, threads, _complain)
     _write_json(json_file, report)
@@ -288,7 +288,7 @@ def soak(
     json_file: JsonOption = None,
 ) -> None:
     """Play all worlds without a window for long: rewind, save, load, record, verify, and report what gave way."""
-    from app.soak_report import run_soak
+    from app.console.soak import run_soak
 
     document, missed = run_soak(world, minutes, seed, _wish(backend, threads, vram_limit))
     _write_json(json_file, document)
@@ -308,7 +308,7 @@ def worlds(context: typer.Context, json_file: JsonOption = None) -> None:
 @worlds_app.command("list")
 def worlds_list(json_file: JsonOption = None) -> None:
     """The worlds that are here, bundled and pulled, and what they need."""
-    from app.worlds_report import list_worlds
+    from app.console.worlds import list_worlds
 
     _write_json(json_file, list_worlds(_complain))
 
@@ -319,7 +319,7 @@ def worlds_verify(
     json_file: JsonOption = None,
 ) -> None:
     """Check sizes, hashes, start frames and graphs."""
-    from app.worlds_report import verify_worlds
+    from app.console.worlds import verify_worlds
 
     report = verify_worlds(name, _complain)
     _write_json(json_file, report)
@@ -336,7 +336,7 @@ def worlds_pull(
     json_file: JsonOption = None,
 ) -> None:
     """Fetch a world from the hub, or go on with it, verify it, and have it in the menu."""
-    from app.worlds_report import pull
+    from app.console.worlds import pull
 
     _write_json(json_file, pull(repo, wanted))
 
@@ -351,7 +351,7 @@ def worlds_push(
     json_file: JsonOption = None,
 ) -> None:
     """Verify a world and put it on the hub, with the hub's own login."""
-    from app.worlds_report import push
+    from app.console.worlds import push
 
     _write_json(json_file, push(world, repo, private))
 
@@ -362,7 +362,7 @@ def worlds_remove(
     json_file: JsonOption = None,
 ) -> None:
     """Remove a pulled world."""
-    from app.worlds_report import remove
+    from app.console.worlds import remove
 
     _write_json(json_file, remove(name))
 
@@ -374,8 +374,8 @@ def doctor(
     json_file: JsonOption = None,
 ) -> None:
     """What this machine has, and what that means for play."""
-    from app.doctor import clear_engines, examine
-    from app.settings_reading import load_settings
+    from app.console.doctor import clear_engines, examine
+    from app.settings.reading import load_settings
 
     if clear_cache:
         clear_engines()

@@ -1,5 +1,5 @@
 """A start made of any picture. Owns fitting it to a world, encoding it and saying how far it is from what the network
-knows; refuses to read files (app/picture_file.py) and to begin a session.
+knows; refuses to read files (app/play/picture_file.py) and to begin a session.
 """
 
 from __future__ import annotations

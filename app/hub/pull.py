@@ -15,11 +15,11 @@ from pathlib import Path
 
 from huggingface_hub.utils import WeakFileLock
 
+from app.console.world_check import check_world
 from app.hub.connection import Hub, Listing, RemoteFile, check_repo
 from app.hub.contents import check_file, check_listing, check_manifest, check_offer
 from app.hub.progress import PullProgress
 from app.hub.pulled import Origin, choose_name, find_pulled, put_in_place, read_origin, unfinished_folder
-from app.world_check import check_world
 from engine.checkpoint import load_checkpoint, verify_file
 from models.manifest import MANIFEST_NAME, BadInput, Manifest, read_manifest
 

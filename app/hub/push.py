@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from app.console.world_check import check_world
 from app.hub.connection import Hub, check_repo
 from app.hub.contents import WORLD_KINDS, check_listing, check_manifest
-from app.world_check import check_world
 from models.manifest import MANIFEST_NAME, BadInput
 
 

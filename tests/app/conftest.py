@@ -21,10 +21,10 @@ import pytest
 import yaml
 from onnx import TensorProto, helper, numpy_helper
 
-from app.player import Player, PlayOptions
-from app.settings import Settings
-from app.shelf import Shelf
-from app.window import Window
+from app.drawing.window import Window
+from app.menu.shelf import Shelf
+from app.play.player import Player, PlayOptions
+from app.settings.schema import Settings
 from engine.backends.wish import BackendWish
 
 GRID, BLOCK, CODES = 4, 8, 8

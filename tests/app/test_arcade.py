@@ -11,11 +11,11 @@ import pytest
 
 from app import arcade
 from app.arcade import open_shelf, run_arcade
-from app.menu import Menu
+from app.menu.menu import Menu
 from app.outcome import Outcome
-from app.player import Player, PlayOptions
-from app.settings import Settings
-from app.settings_file import SettingsFile
+from app.play.player import Player, PlayOptions
+from app.settings.file import SettingsFile
+from app.settings.schema import Settings
 from engine.backends.wish import BackendWish
 from models.actions import Action
 from models.manifest import BadInput

@@ -10,15 +10,15 @@ import pygame
 import pytest
 
 from app.arcade import run_arcade
-from app.menu import Menu
-from app.painter import Painter
-from app.painting import list_paintings, paintings_folder
-from app.picture_screen import PictureScreen
-from app.player import Player, PlayOptions
-from app.settings import Settings
-from app.settings_file import SettingsFile
-from app.settings_reading import read_settings
-from app.settings_screen import SettingsScreen
+from app.menu.menu import Menu
+from app.painter.paintings import list_paintings, paintings_folder
+from app.painter.screen import Painter
+from app.play.picture_screen import PictureScreen
+from app.play.player import Player, PlayOptions
+from app.settings.file import SettingsFile
+from app.settings.reading import read_settings
+from app.settings.schema import Settings
+from app.settings.screen import SettingsScreen
 from engine.backends.wish import BackendWish
 from models.actions import Action
 

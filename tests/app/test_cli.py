@@ -23,7 +23,7 @@ ROOT = Path(app.cli.__file__).parents[1]
 def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """Runs a command; returns exit code, stdout, stderr."""
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("app.settings_reading.default_settings_path", lambda: tmp_path / "none.yaml")
+    monkeypatch.setattr("app.settings.reading.default_settings_path", lambda: tmp_path / "none.yaml")
 
     def call(*arguments: object) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as exit_:
@@ -259,7 +259,7 @@ def test_worlds_and_doctor_tell_and_write(
     run: Run, tmp_path: Path, worlds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folders = [worlds / "boxes", worlds / "hills"]
-    monkeypatch.setattr("app.worlds_report.known_worlds", lambda: folders)
+    monkeypatch.setattr("app.console.worlds.known_worlds", lambda: folders)
     file = tmp_path / "out.json"
     code, out, _ = run("worlds", "--json", file)
     assert code == 0

@@ -13,7 +13,7 @@ import engine.checkpoint
 from app.arcade import open_shelf
 from app.cli import main
 from app.hub.pulled import read_origin, unfinished_folder
-from app.settings import Settings
+from app.settings.schema import Settings
 from engine.backends.wish import BackendWish
 from engine.checkpoint import bundled_worlds, find_world, load_checkpoint, pulled_worlds
 

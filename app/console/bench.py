@@ -1,0 +1,163 @@
+"""`bench`: runs the engine's bench, shows it, judges it. Owns targets and tables; refuses to measure (engine)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from engine.backends.wish import BackendWish
+from engine.bench import WindowDriver, bench
+from engine.checkpoint import bundled_worlds, find_world
+from models.manifest import MANIFEST_NAME, BadInput, read_manifest
+
+
+@dataclass(frozen=True)
+class Target:
+    """A figure of a result, where it stands, and the bound that it must keep."""
+
+    title: str
+    path: tuple[str, ...]
+    bound: float
+    least: bool  # whether the bound is the least allowed, else the most
+    unit: str = ""
+    factor: float = 1.0  # from the document's unit to the shown one
+
+    def value(self, result: dict[str, Any]) -> float | None:
+        """The figure in the shown unit, None where it wasn't measured."""
+        found: Any = result
+        for name in self.path:
+            found = found[name]
+        return None if found is None else float(found) * self.factor
+
+    def met(self, result: dict[str, Any]) -> bool:
+        """Whether it was measured and keeps the bound."""
+        value = self.value(result)
+        return value is not None and (value >= self.bound if self.least else value <= self.bound)
+
+
+TARGETS = (
+    Target("unthrottled FPS", ("fps",), 60, True),
+    Target("compute p99", ("compute_ms", "p99"), 25, False, " ms"),
+    Target("interval p99", ("interval_ms", "p99"), 40, False, " ms"),
+    Target("key → screen p99", ("key_to_screen_ms", "p99"), 67, False, " ms"),
+    Target("frames on time", ("on_time",), 99, True, " %", 100),
+    Target("resident memory", ("rss_mb",), 600, False, " MB"),
+)
+PLAIN = (
+    ("paced FPS", ("fps_paced",), "", 1.0),
+    ("compute p50", ("compute_ms", "p50"), " ms", 1.0),
+    ("interval p50", ("interval_ms", "p50"), " ms", 1.0),
+    ("key → screen p50", ("key_to_screen_ms", "p50"), " ms", 1.0),
+    ("start-up", ("startup_s",), " s", 1.0),
+    ("backend: cold start", ("cold_start_s",), " s", 1.0),
+    ("backend: warm start", ("warm_start_s",), " s", 1.0),
+    ("VRAM peak", ("vram_peak_mb",), " MB", 1.0),
+    ("share of matrix rate", ("matrix_share",), " %", 100.0),
+)
+
+
+def run_bench(
+    world: str | None, graphs: Path | None, frames: int, window: bool, wishes: Sequence[BackendWish]
+) -> dict[str, Any]:
+    """The bench document of one world, of those in the folder `graphs`, or of all bundled ones. Raises BadInput."""
+    folders = _folders(world, graphs)
+    if not window:
+        return bench(folders, frames, wishes=wishes)
+    from app.console.bench_window import BenchWindow
+
+    with BenchWindow() as driver:
+        drive: WindowDriver = driver.drive
+        return bench(folders, frames, drive, wishes)
+
+
+def _folders(world: str | None, graphs: Path | None) -> list[Path]:
+    if world is not None:
+        return [find_world(world)]
+    if graphs is None:
+        if not (folders := bundled_worlds()):
+            raise BadInput("--world: expected a world's folder, none is bundled")
+        return folders
+    try:
+        found = sorted(path.parent for path in graphs.glob(f"*/{MANIFEST_NAME}"))
+    except OSError as error:
+        raise BadInput(f"{graphs}: --graphs: cannot be read ({error.strerror or error})") from error
+    if not found:
+        raise BadInput(f"{graphs}: --graphs: expected folders with a {MANIFEST_NAME} in it, found none")
+    return sorted(found, key=lambda folder: read_manifest(folder).cost.parameters)
+
+
+def missed_targets(document: dict[str, Any]) -> list[str]:
+    """One line for every target that a world misses."""
+    return [
+        f"{result['world']} on {result['backend']}: {target.title}: expected {'≥' if target.least else '≤'} "
+        f"{target.bound:g}{target.unit}, "
+        f"got {_shown(target.value(result), target.unit)}"
+        for result in document["results"]
+        for target in TARGETS
+        if not target.met(result)
+    ]
+
+
+def print_bench(document: dict[str, Any]) -> None:
+    """The machine, then a table with one column a world and backend; what was not run and why; projections."""
+    machine, console = document["machine"], Console()
+    console.print(
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['instruction_set']}, {machine['memory_gb']:.0f} GB, "
+        f"{machine['system']}, Python {machine['python']}, onnxruntime {machine['onnxruntime']}, "
+        f"matrix rate {machine['matrix_gflops']:.0f} GFLOP/s",
+        highlight=False,
+    )
+    table = Table(show_edge=False)
+    table.add_column("")
+    for result in document["results"]:
+        table.add_column(f"{result['world']}\n{result['backend']}", justify="right")
+    table.add_column("target", justify="right", style="dim")
+    results = document["results"]
+    for target in TARGETS:
+        cells = [_judged(target, result) for result in results]
+        table.add_row(target.title, *cells, f"{'≥' if target.least else '≤'} {target.bound:g}{target.unit}")
+    for title, path, unit, factor in PLAIN:
+        plain = Target(title, path, 0, True, unit, factor)
+        table.add_row(title, *[_shown(plain.value(result), unit) for result in results], "")
+    console.print(table)
+    for result in results:
+        line = f"{result['world']}: {result['frames']} frames, {result['backend']} on {result['device']}"
+        console.print(f"{line} {result['note']}".strip(), style="dim", highlight=False)
+    for skipped in document["skipped"]:
+        line = f"{skipped['world']} on {skipped['backend']}: not run: {skipped['reason']}"
+        console.print(line, style="dim", highlight=False)
+    _print_projections(document, console)
+
+
+def _print_projections(document: dict[str, Any], console: Console) -> None:
+    """Calculated rows, and how far the same calculation is off where there is a measurement."""
+    if not document["projections"]:
+        return
+    table = Table(show_edge=False, title="projected, not measured", title_justify="left")
+    for title in ("world", "card", "FPS", "frame", "VRAM"):
+        table.add_column(title, justify="left" if title in ("world", "card") else "right")
+    for row in document["projections"]:
+        vram = f"{row['vram_mb']:.0f} MB" + ("" if row["fits"] else ", too much")
+        table.add_row(row["world"], row["card"], f"{row['fps']:.0f}", f"{row['frame_ms']:.2f} ms", vram)
+    console.print(table)
+    for error in document["method_errors"]:
+        console.print(
+            f"the same calculation for {error['world']} on {' '.join(error['device'].split())}: "
+            f"{error['projected_fps']:.0f} FPS, measured {error['measured_fps']:.0f} ({error['error']:+.0%})",
+            style="dim",
+            highlight=False,
+        )
+
+
+def _judged(target: Target, result: dict[str, Any]) -> str:
+    colour = "green" if target.met(result) else "red"
+    return f"[{colour}]{_shown(target.value(result), target.unit)}[/{colour}]"
+
+
+def _shown(value: float | None, unit: str) -> str:
+    return "not measured" if value is None else f"{value:.1f}{unit}"

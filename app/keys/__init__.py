@@ -1,0 +1,1 @@
+"""From keyboards and gamepads to actions and commands."""

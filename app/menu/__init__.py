@@ -1,0 +1,1 @@
+"""Choosing what to play: the worlds at hand, each with a demo."""

@@ -1,0 +1,1 @@
+"""Painting a picture to play in."""

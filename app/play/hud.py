@@ -1,0 +1,212 @@
+"""What is drawn over a played picture: keys, toasts, red dot, pause. Owns when it shows; refuses figures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import pygame
+
+from app.drawing.look import Look
+from app.drawing.pixel_font import LINE, fit_text, text_width
+from app.drawing.widgets import (
+    CYAN,
+    FAINT,
+    INK,
+    YELLOW,
+    draw_key_row,
+    draw_text,
+    fitting_scale,
+    keycap,
+    keycap_size,
+    panel,
+)
+from app.keys.keymap import COMMAND_TITLES, Command, Keymap, shown_keys
+from app.play.round import Rewound
+from models.manifest import Manifest
+
+KEYS_SECONDS = 3.0
+TOAST_SECONDS = 2.5
+BLINK_SECONDS = 0.6
+HELP_COLUMN = 170  # font pixels
+KEYS_WIDTH = 300
+HINTED = (Command.PAUSE, Command.RECORD, Command.NEXT_WORLD, Command.HELP, Command.MENU)
+
+CommandKeys = Mapping[Command, tuple[str, ...]]
+
+
+def action_rows(keymap: Keymap, pads: bool) -> list[tuple[tuple[str, ...], str]]:
+    """(shown keys, action) of the world's own keys; `pads`: a gamepad's too."""
+    return [(shown_keys(names, pads), str(action)) for action, names in keymap.keys.items()]
+
+
+def command_rows(commands: CommandKeys, pads: bool) -> list[tuple[tuple[str, ...], str]]:
+    """(shown keys, meaning) of every command."""
+    return [(shown_keys(commands[c], pads), COMMAND_TITLES[c].lower()) for c in Command]
+
+
+def hint(commands: CommandKeys, command: Command, pads: bool) -> str:
+    """The one key to tell for a command: a gamepad's where there is one."""
+    return next(reversed(shown_keys(commands[command][:1] if not pads else commands[command], pads)), "—")
+
+
+class Hud:
+    """State that fades: until when keys and toast are shown, since when it records."""
+
+    def __init__(self, commands: CommandKeys, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.help = False
+        self.paused = False
+        self.speed = ""  # shown while it isn't the world's own
+        self.rewound: Rewound | None = None
+        self.pads = False  # whether a gamepad is there
+        self.commands = commands
+        self.look = Look()
+        self._clock = clock
+        self._keys_until = 0.0
+        self._toast = ("", 0.0)
+        self._recording_since: float | None = None
+
+    def show_keys(self) -> None:
+        """A world is entered: its keys for three seconds."""
+        self._keys_until = self._clock() + KEYS_SECONDS
+
+    def toast(self, message: str, seconds: float = TOAST_SECONDS) -> None:
+        """One line for a while."""
+        self._toast = (message, self._clock() + seconds)
+
+    @property
+    def message(self) -> str:
+        """The toast that shows now, or nothing."""
+        return self._toast[0] if self._clock() < self._toast[1] else ""
+
+    def set_recording(self, recording: bool) -> None:
+        """The red dot on or off."""
+        self._recording_since = self._clock() if recording else None
+
+    @property
+    def keys_shown(self) -> bool:
+        """Whether the world's keys are on the screen."""
+        return self._clock() < self._keys_until
+
+    def draw(self, target: pygame.Surface, area: pygame.Rect, scale: int, manifest: Manifest, keymap: Keymap) -> None:
+        """Draw over the picture's part `area` of the window."""
+        if self._recording_since is not None:
+            self._draw_recording(target, area, scale)
+        if self.help:
+            _draw_help(target, area, scale, manifest, keymap, self)
+        elif self.keys_shown and not self.paused:
+            _draw_keys(target, area, scale, manifest, keymap, self)
+        if self.rewound is not None:
+            _draw_rewound(target, area, scale, self.rewound)
+        elif self.paused and not self.help:
+            self._draw_paused(target, area, scale)
+        if self.speed and self.rewound is None:
+            _draw_speed(target, area, scale, self.speed)
+        if self.message:
+            line = fit_text(self.message, area.width - 24 * scale, scale)
+            _draw_box(target, line, (area.centerx, area.top + 18 * scale), scale, INK)
+
+    def _draw_recording(self, target: pygame.Surface, area: pygame.Rect, scale: int) -> None:
+        seconds = self._clock() - (self._recording_since or 0.0)
+        text = f"REC {int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
+        box = pygame.Rect(area.left + 6 * scale, area.top + 6 * scale, text_width(text, scale) + 22 * scale, 15 * scale)
+        target.blit(panel(box.size, edge=scale), box)
+        if self.look.calm or seconds % (2 * BLINK_SECONDS) < BLINK_SECONDS * 1.4:
+            pygame.draw.circle(target, self.look.bad, (box.left + 8 * scale, box.centery), 3 * scale)
+        draw_text(target, text, (box.left + 15 * scale, box.top + 4 * scale), INK, scale)
+
+    def _draw_paused(self, target: pygame.Surface, area: pygame.Rect, scale: int) -> None:
+        box = pygame.Rect(0, 0, 132 * scale, 44 * scale)
+        box.midbottom = (area.centerx, area.bottom - 8 * scale)  # low, so that single frames can be looked at
+        target.blit(panel(box.size, edge=scale), box)
+        draw_text(target, "PAUSED", (box.centerx, box.top + 7 * scale), YELLOW, 2 * scale, "center")
+        go_on, one = (hint(self.commands, command, self.pads) for command in (Command.PAUSE, Command.STEP))
+        draw_key_row(target, [(go_on, "go on"), (one, "one frame")], (box.centerx, box.bottom - 11 * scale), scale)
+
+
+def _draw_box(
+    target: pygame.Surface, line: str, center: tuple[int, int], scale: int, colour: tuple[int, int, int]
+) -> None:
+    box = pygame.Rect(0, 0, text_width(line, scale) + 12 * scale, 15 * scale)
+    box.center = center
+    target.blit(panel(box.size, edge=scale), box)
+    draw_text(target, line, (box.centerx, box.top + 4 * scale), colour, scale, "center")
+
+
+def _draw_rewound(target: pygame.Surface, area: pygame.Rect, scale: int, rewound: Rewound) -> None:
+    """How far back, and how much of the past is left before it."""
+    box = pygame.Rect(0, 0, min(area.width - 8 * scale, 220 * scale), 36 * scale)
+    box.midbottom = (area.centerx, area.bottom - 8 * scale)
+    target.blit(panel(box.size, edge=scale), box)
+    left, middle = box.left + 10 * scale, box.top + 11 * scale
+    for arrow in (left, left + 7 * scale):
+        points = [(arrow, middle), (arrow + 6 * scale, middle - 4 * scale), (arrow + 6 * scale, middle + 4 * scale)]
+        pygame.draw.polygon(target, CYAN, points)
+    draw_text(target, "rewinding", (left + 20 * scale, middle - 3 * scale), INK, scale)
+    back = f"{rewound.seconds:.1f} s back"
+    draw_text(target, back, (box.right - 10 * scale, middle - 3 * scale), YELLOW, scale, "right")
+    bar = pygame.Rect(left, box.bottom - 12 * scale, box.width - 20 * scale, 4 * scale)
+    target.fill(FAINT, bar)
+    target.fill(CYAN, (bar.left, bar.top, int(bar.width * rewound.left), bar.height))
+
+
+def _draw_speed(target: pygame.Surface, area: pygame.Rect, scale: int, speed: str) -> None:
+    box = pygame.Rect(0, 0, text_width(speed, scale) + 12 * scale, 15 * scale)
+    box.topright = (area.right - 6 * scale, area.top + 6 * scale)
+    target.blit(panel(box.size, edge=scale), box)
+    draw_text(target, speed, (box.centerx, box.top + 4 * scale), YELLOW, scale, "center")
+
+
+def _draw_keys(
+    target: pygame.Surface, area: pygame.Rect, scale: int, manifest: Manifest, keymap: Keymap, hud: Hud
+) -> None:
+    """The world's keys in the lower third, and the commands that one needs first."""
+    actions = [(keys[-1 if hud.pads else 0], action) for keys, action in action_rows(keymap, hud.pads) if keys]
+    hints = [(hint(hud.commands, command, hud.pads), COMMAND_TITLES[command].lower()) for command in HINTED]
+    scale = fitting_scale((KEYS_WIDTH + 8, 64 + 16), area.size, scale)
+    width = KEYS_WIDTH * scale
+    box = pygame.Rect(0, 0, width, 64 * scale)
+    box.midbottom = (area.centerx, area.bottom - 8 * scale)
+    target.blit(panel(box.size, edge=scale), box)
+    draw_text(target, manifest.title, (box.centerx, box.top + 7 * scale), YELLOW, scale, "center")
+    draw_key_row(target, actions, (box.centerx, box.top + 27 * scale), scale, box.width)
+    draw_key_row(target, hints, (box.centerx, box.top + 50 * scale), scale, box.width)
+
+
+def _draw_help(
+    target: pygame.Surface, area: pygame.Rect, scale: int, manifest: Manifest, keymap: Keymap, hud: Hud
+) -> None:
+    """Every key: the world's own, then the commands; in two columns where there is room."""
+    own, others = action_rows(keymap, hud.pads), command_rows(hud.commands, hud.pads)
+    rows = len(own) + 1 + len(others)
+    high = (LINE + 5) * -(-rows // 2) + 46
+    scale = fitting_scale((2 * HELP_COLUMN, high), area.size, scale)
+    wide = area.width >= 2 * HELP_COLUMN * scale
+    half = -(-rows // 2) - len(own) - 1  # commands that fit under the world's own keys
+    columns = [[*own, ((), ""), *others]]
+    if wide:
+        columns = [[*own, ((), ""), *others[:half]], others[half:]]
+    step = (LINE + 5) * scale
+    height = step * max(len(column) for column in columns) + 30 * scale
+    box = pygame.Rect(0, 0, HELP_COLUMN * len(columns) * scale, height)
+    box.center = area.center
+    target.blit(panel(box.size, 232, edge=scale), box)
+    draw_text(target, manifest.title, (box.centerx, box.top + 8 * scale), YELLOW, scale, "center")
+    for number, column in enumerate(columns):
+        _draw_help_column(target, column, (box.left + HELP_COLUMN * number * scale, box.top + 24 * scale), scale)
+
+
+def _draw_help_column(
+    target: pygame.Surface, rows: list[tuple[tuple[str, ...], str]], place: tuple[int, int], scale: int
+) -> None:
+    """Key caps at the left, what they mean at the right, from `place` down."""
+    left, y = place
+    for keys, meaning in rows:
+        x = left + 80 * scale
+        draw_text(target, meaning, (x, y + 4 * scale), INK, scale)
+        x -= 6 * scale
+        for key in reversed(keys):
+            x -= keycap_size(key, scale)[0]
+            target.blit(keycap(key, scale), (x, y))
+            x -= 3 * scale
+        y += (LINE + 5) * scale

@@ -1,0 +1,198 @@
+"""Reading a settings file. Owns what is made of any bytes at all: settings, and a line for each thing that is wrong;
+refuses to write (file) and to stop anything: what is wrong is left out, the rest counts.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from app.keys.keymap import Command
+from app.settings.schema import Settings, default_settings_path, field_note, key_problem
+from models.actions import Action
+from models.manifest import BadInput
+
+SETTINGS_LIMIT = 64 << 10  # bytes
+PROBLEMS = 8  # told at most
+_TRIES = 40  # a file with more wrong entries than this counts as none
+_FOUND = 32  # characters of a wrong value that are told
+
+Place = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a file says. `problems`: file, line, field, what was expected and what was found, one line each."""
+
+    settings: Settings
+    problems: tuple[str, ...] = ()
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without references: no settings need them, and a few bytes of them can mean gigabytes."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # the stubs leave it out
+            raise yaml.composer.ComposerError(None, None, "expected no references", mark)
+        return super().compose_node(parent, index)
+
+
+def read_settings(path: Path) -> Reading:
+    """Read a file; whatever stands in it, there are settings. Where there is no such file, that is the problem told."""
+    try:
+        document, node = _parse(_text(path), path)
+    except BadInput as error:
+        return Reading(Settings(), (str(error),))
+    if document is None:
+        return Reading(Settings())
+    if not isinstance(document, dict):
+        return Reading(Settings(), (f"{path}:1: document: expected fields such as text_scale: 2",))
+    return _read_fields(document, node, path)
+
+
+def load_settings(path: Path | None, warn: Callable[[str], None]) -> Settings:
+    """The settings of the named file, which must be there, or of the default one. What is wrong is told to `warn`."""
+    if path is not None and not path.is_file():
+        raise BadInput(f"{path}: file: expected one, found none")
+    place = path or default_settings_path()
+    if path is None and not place.exists():
+        return Settings()
+    reading = read_settings(place)
+    for problem in reading.problems:
+        warn(problem)
+    return reading.settings
+
+
+def _text(path: Path) -> str:
+    try:
+        if not path.is_file():  # a pipe would be read for ever
+            raise BadInput(f"{path}: file: expected one, found none")
+        with path.open("rb") as file:
+            data = file.read(SETTINGS_LIMIT + 1)
+        if len(data) > SETTINGS_LIMIT:
+            raise BadInput(f"{path}: size: expected at most {SETTINGS_LIMIT} bytes")
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise BadInput(f"{path}:{line}: document: expected UTF-8 text") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise BadInput(f"{path}: file: cannot be read ({reason})") from error
+
+
+def _parse(text: str, path: Path) -> tuple[Any, yaml.Node | None]:
+    """The document and the tree that knows its lines."""
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        return (None if node is None else loader.construct_document(node)), node
+    except yaml.MarkedYAMLError as error:
+        line = 1 if error.problem_mark is None else error.problem_mark.line + 1
+        problem = " ".join((error.problem or "malformed").split())
+        raise BadInput(f"{path}:{line}: document: expected YAML ({problem})") from error
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError, TypeError) as error:
+        # The last three are what the parser itself raises on odd tags such as `!!int ""`.
+        problem = (str(error).splitlines() or ["malformed"])[0]
+        raise BadInput(f"{path}: document: expected YAML ({problem})") from error
+
+
+def _read_fields(document: dict[Any, Any], node: yaml.Node | None, path: Path) -> Reading:
+    """Leave out one wrong entry after the other until the rest makes sense."""
+    problems: list[str] = []
+    for _ in range(_TRIES):
+        wrong = _first_wrong(document)
+        if isinstance(wrong, Settings):
+            return Reading(wrong, _shorten(problems))
+        place, expected = wrong
+        reached = _reach(document, place)
+        if not reached:
+            break
+        line = _line(node, reached)
+        shown = ".".join(_show(part) for part in reached)
+        problems.append(f"{path}:{line}: {shown}: {expected}")
+        document = _without(document, reached)
+    return Reading(Settings(), _shorten([*problems, f"{path}: document: too much is wrong in it; defaults are used"]))
+
+
+def _shorten(problems: list[str]) -> tuple[str, ...]:
+    more = len(problems) - PROBLEMS
+    return tuple(problems) if more <= 0 else (*problems[:PROBLEMS], f"and {more} more")
+
+
+def _first_wrong(document: dict[Any, Any]) -> Settings | tuple[tuple[Any, ...], str]:
+    """The settings; or where an entry is wrong and what was expected there."""
+    for name in document:
+        if name not in Settings.model_fields:
+            return (name,), f"unknown field{_meant(name)}"
+    try:
+        settings = Settings.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        return first["loc"], _expected(first)
+    return key_problem(settings) or settings
+
+
+def _meant(name: Hashable) -> str:
+    known = list(Settings.model_fields)
+    near = difflib.get_close_matches(str(name)[:_FOUND], known, 1)
+    return f"; {near[0]} is meant, perhaps" if near else f"; expected one of {', '.join(known)}"
+
+
+def _expected(error: Any) -> str:
+    place, found = error["loc"], _show(error["input"])
+    if error["type"] == "value_error":
+        return f"{str(error['msg']).removeprefix('Value error, ')}, found {found}"
+    if place[-1] == "[key]":
+        known: type[Action] | type[Command] = Action if place[0] == "keys" else Command
+        return f"expected one of {', '.join(known)}" if place[0] in ("keys", "commands") else "expected a name"
+    return f"expected {field_note(str(place[0])).expected}, found {found}"
+
+
+def _show(value: object) -> str:
+    if isinstance(value, dict | list | tuple):
+        return "a list" if not isinstance(value, dict) else "fields"
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, int) and value.bit_length() > 64:
+        return "a long number"
+    text = " ".join(str(value)[: 2 * _FOUND].split())
+    return text if len(text) <= _FOUND else f"{text[:_FOUND]}…"
+
+
+def _reach(document: Any, place: tuple[Any, ...]) -> tuple[Any, ...]:
+    """As much of `place` as leads to an entry of the document."""
+    reached: list[Any] = []
+    for part in place:
+        if not isinstance(document, dict) or part not in document:
+            break
+        reached.append(part)
+        document = document[part]
+    return tuple(reached)
+
+
+def _without(document: dict[Any, Any], place: tuple[Any, ...]) -> dict[Any, Any]:
+    """A copy in which the entry at `place` is left out."""
+    first, *rest = place
+    if not rest:
+        return {name: value for name, value in document.items() if name is not first and name != first}
+    return document | {first: _without(document[first], tuple(rest))}
+
+
+def _line(node: yaml.Node | None, place: tuple[Any, ...]) -> int:
+    """The line of an entry, from 1; of the deepest part of its place that is found."""
+    line = 1
+    for part in place:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        wanted = _show(part) if not isinstance(part, str) else part
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value == wanted:
+                line, node = key.start_mark.line + 1, value
+    return line

@@ -1,0 +1,194 @@
+"""The player's settings: every field, its limits, what it means and when it takes effect. Owns that schema; refuses
+files (reading, file) and screens (screen).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from platformdirs import user_config_path, user_data_path, user_videos_path
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from app.keys.keymap import COMMAND_KEYS, Command, chosen_keys, key_code
+from engine.backends.wish import BackendName
+from models.actions import Action
+from models.manifest import BadInput
+
+Keys = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=20)], ...], Field(max_length=8)]
+
+
+class When(StrEnum):
+    """When a changed field takes effect."""
+
+    LIVE = "live"
+    SESSION = "next session"
+    RESTART = "restart"
+
+
+class Colours(StrEnum):
+    """The colours in which the figures, marks and signs are drawn."""
+
+    STANDARD = "standard"
+    SAFE = "safe"
+
+
+@dataclass(frozen=True)
+class Note:
+    """What stands beside a field: when it takes effect, its title, what it means, and what its value must be."""
+
+    when: When
+    title: str
+    meaning: str
+    expected: str
+
+
+def default_settings_path() -> Path:
+    """Where the settings file is looked for when none is named."""
+    return user_config_path("dreamcade", appauthor=False) / "settings.yaml"
+
+
+def default_recordings_path() -> Path:
+    """Where recordings go when the settings don't say."""
+    return user_videos_path() / "Dreamcade"
+
+
+def default_saves_path() -> Path:
+    """Where saved games go when the settings don't say."""
+    return user_data_path("dreamcade", appauthor=False) / "saves"
+
+
+class Settings(BaseModel):
+    """`settings.yaml`; every field may be left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text_scale: Annotated[
+        float,
+        Field(ge=0.5, le=4, allow_inf_nan=False),
+        Note(When.LIVE, "Text size", "how large letters and signs are", "a number from 0.5 to 4"),
+    ] = 1.0
+    colours: Annotated[
+        Colours,
+        Note(
+            When.LIVE,
+            "Colours of signs",
+            "safe: blue and orange in place of green and red, in figures and signs",
+            "standard or safe",
+        ),
+    ] = Colours.STANDARD
+    calm: Annotated[
+        bool,
+        Note(
+            When.LIVE,
+            "Reduced flashing",
+            "nothing blinks, the backdrop stands still, and a picture that would flash fades instead",
+            "true or false",
+        ),
+    ] = False
+    overlay: Annotated[
+        bool, Note(When.SESSION, "Figures from the start", "F1 turns them on and off in play", "true or false")
+    ] = False
+    theme: Annotated[
+        dict[str, str],
+        Note(When.SESSION, "Colours of a world", "palette by world", "a palette's name by world, {puzzle: frost}"),
+    ] = Field(default_factory=dict)
+    keys: Annotated[
+        dict[str, dict[Action, Keys]],
+        Note(
+            When.LIVE,
+            "Keys of a world",
+            "world, action, and its keys and gamepad buttons",
+            "key names by world and action, {platformer: {jump: [space, pad a]}}",
+        ),
+    ] = Field(default_factory=dict)
+    commands: Annotated[
+        dict[Command, Keys],
+        Note(
+            When.LIVE,
+            "Keys of commands",
+            "command, and its keys and gamepad buttons",
+            "key names by command, {pause: [p, pad start]}",
+        ),
+    ] = Field(default_factory=dict)
+    recordings: Annotated[Path, Note(When.LIVE, "Recordings", "where recordings go", "a folder")] = Field(
+        default_factory=default_recordings_path
+    )
+    saves: Annotated[Path, Note(When.LIVE, "Saves", "where saves and paintings go", "a folder")] = Field(
+        default_factory=default_saves_path
+    )
+    scale: Annotated[
+        Annotated[int, Field(ge=1, le=32)] | None,
+        Note(
+            When.RESTART,
+            "Size of a new window",
+            "screen pixels a game pixel; without one it fits the desktop",
+            "a whole number from 1 to 32, or null",
+        ),
+    ] = None
+    fullscreen: Annotated[bool, Note(When.RESTART, "Full screen from the start", "F11 changes it", "true or false")] = (
+        False
+    )
+    backend: Annotated[
+        BackendName,
+        Note(When.RESTART, "What runs the networks", "auto: the card where there is one", "auto, onnx or tensorrt"),
+    ] = BackendName.AUTO
+    threads: Annotated[
+        Annotated[int, Field(ge=1, le=64)] | None,
+        Note(
+            When.RESTART,
+            "Threads of the networks",
+            "without a number, what suits the machine",
+            "a whole number from 1 to 64, or null",
+        ),
+    ] = None
+
+    @field_validator("recordings", "saves")
+    @classmethod
+    def _folder(cls, folder: Path) -> Path:
+        if "\0" in str(folder):
+            raise ValueError("expected a folder's name")
+        try:
+            return folder.expanduser()
+        except RuntimeError as error:
+            raise ValueError(f"expected a folder, but the home of {folder.parts[0]} is not known") from error
+
+    @property
+    def command_keys(self) -> dict[Command, tuple[str, ...]]:
+        """Key names of every command, the player's choice first."""
+        return {command: chosen_keys(self.commands.get(command), names) for command, names in COMMAND_KEYS.items()}
+
+
+def field_note(name: str) -> Note:
+    """What stands beside a field of `Settings`."""
+    return next(entry for entry in Settings.model_fields[name].metadata if isinstance(entry, Note))
+
+
+def key_problem(settings: Settings) -> tuple[tuple[str, ...], str] | None:
+    """The first choice of keys that makes no sense: where it stands, and what was expected there. None: all do."""
+    taken: dict[int, Command] = {}
+    for command, names in settings.command_keys.items():
+        place: tuple[str, ...] = ("commands", command.value)
+        for name in names:
+            try:
+                code = key_code(name, "")
+            except BadInput as error:
+                return place, str(error).removeprefix(": ")
+            other = taken.setdefault(code, command)
+            if other is not command:
+                blamed = command if command in settings.commands else other
+                rest = other if blamed is command else command
+                return ("commands", blamed.value), f"expected a free key, but {name!r} is {rest}"
+    for world, chosen in settings.keys.items():
+        for action, names in chosen.items():
+            place = ("keys", world, action.value)
+            for name in names:
+                try:
+                    code = key_code(name, "")
+                except BadInput as error:
+                    return place, str(error).removeprefix(": ")
+                if code in taken:
+                    return place, f"expected a free key, but {name!r} is {taken[code]}"
+    return None

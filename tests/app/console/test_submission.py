@@ -1,0 +1,63 @@
+"""What a report that is sent in says, and what it keeps to itself."""
+
+from __future__ import annotations
+
+import json
+import platform
+from typing import Any
+
+from app.console.submission import anonymous_report
+from engine.checkpoint import bundled_worlds
+
+RESULT: dict[str, Any] = {
+    "backend": "tensorrt",
+    "version": "TensorRT-RTX 1.7",
+    "device": "NVIDIA GeForce RTX 3060",
+    "note": "read /home/somebody/secret",
+    "frames": 300,
+    "fps": 90.0,
+    "fps_paced": 30.0,
+    "compute_ms": {"p50": 9.0, "p99": 14.0, "max": 20.0},
+    "interval_ms": {"p50": 33.3, "p99": 34.0, "max": 36.0},
+    "key_to_screen_ms": {"p50": 30.0, "p99": 50.0},
+    "on_time": 0.999,
+    "startup_s": 1.2,
+    "cold_start_s": 5.0,
+    "warm_start_s": 0.5,
+    "rss_mb": 300.0,
+    "vram_peak_mb": 700.0,
+    "matrix_share": None,
+}
+CARD = {"name": "NVIDIA GeForce RTX 3060", "architecture": "sm_86", "driver": "580.1", "memory_gb": 12.0}
+MACHINE = {
+    "cpu": "x",
+    "cores": 2,
+    "instruction_set": "avx2",
+    "memory_gb": 8.0,
+    "system": f"Linux {platform.release()}-of-somebody x86_64",
+    "python": "3.11",
+    "dreamcade": "0.1.0",
+    "onnxruntime": "1.32",
+    "matrix_gflops": 100.0,
+    "card": CARD,
+}
+
+
+def test_a_report_says_what_was_measured_and_nothing_else() -> None:
+    bundled = bundled_worlds()[0].name
+    document = {
+        "schema": 2,
+        "machine": MACHINE,
+        "results": [RESULT | {"world": bundled}, RESULT | {"world": "my-own-secret"}],
+        "skipped": [
+            {"world": "my-own-secret", "backend": "onnx", "reason": "/home/somebody/world: file: expected one"}
+        ],
+        "projections": [],
+        "method_errors": [],
+    }
+    report = anonymous_report(document)
+    assert [result["world"] for result in report["results"]] == [bundled, "another world"]
+    assert report["results"][0]["vram_peak_mb"] == 700.0 and report["machine"]["card"] == CARD
+    text = json.dumps(report)
+    assert "secret" not in text and "somebody" not in text and "/home" not in text
+    assert report["machine"]["system"] == "Linux"

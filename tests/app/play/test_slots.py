@@ -1,0 +1,135 @@
+"""Save slots in the game: F5 and F9 with their pictures, damage told, loading while recording."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pygame
+import pytest
+
+from app.play.player import Player
+from app.play.slot_screen import SlotScreen
+from app.play.slots import SLOTS, read_slots, slot_path
+from app.settings.schema import Settings
+from engine.frame import Frame
+from engine.recording import read_session
+from engine.save import read_save
+
+Tap = Callable[..., None]
+Turns = Callable[..., None]
+
+
+@pytest.fixture
+def playing(player: Player, turns: Turns) -> Player:
+    """A player in the world `hills`, some frames in."""
+    player.enter("hills")
+    turns(player, lambda: player.round is not None and player.round.newest.index >= 20)
+    return player
+
+
+def save(player: Player, tap: Tap, turns: Turns) -> int:
+    """F5 twice: the index that was saved."""
+    tap(pygame.K_F5)
+    turns(player, lambda: player.screen is not None and player.round.loop.paused)
+    index: int = player.round.session.index
+    player.draw()
+    tap(pygame.K_F5)
+    turns(player, lambda: "saved: slot 1" in player.hud.message)
+    assert player.screen is None and not player.round.loop.paused
+    return index
+
+
+def shown_by(player: Player) -> list[int]:
+    """The index of every frame that the loop shows from now on, also of those that the window is too late for."""
+    frames, shown = player.round.loop._frames, list[int]()
+    put = frames.put
+
+    def keep(frame: Frame) -> None:
+        shown.append(frame.index)
+        put(frame)
+
+    frames.put = keep  # type: ignore[method-assign]
+    return shown
+
+
+def test_what_is_saved_is_loaded_and_played_on(playing: Player, tap: Tap, turns: Turns, settings: Settings) -> None:
+    index = save(playing, tap, turns)
+    path = slot_path(settings.saves, "hills", 1)
+    kept = read_save(path, playing.round.session.checkpoint)
+    assert kept.header.index == index and kept.header.palette == "day"
+    turns(playing, lambda: playing.round.newest.index > index + 20)
+    shown = shown_by(playing)
+    tap(pygame.K_F9)
+    turns(playing, lambda: playing.screen is not None)
+    playing.draw()
+    tap(pygame.K_RETURN)
+    turns(playing, lambda: index in shown)
+    assert playing.round.session.rng_seed == 5
+    turns(playing, lambda: playing.round.newest.index > index + 5)
+
+
+def test_loading_while_recording_goes_on_in_a_new_folder(
+    playing: Player, tap: Tap, turns: Turns, settings: Settings
+) -> None:
+    index = save(playing, tap, turns)
+    tap(pygame.K_r)
+    turns(playing, lambda: playing.round.newest.index > index + 20)
+    shown = shown_by(playing)
+    tap(pygame.K_F9)
+    tap(pygame.K_F9)
+    turns(playing, lambda: index in shown)
+    turns(playing, lambda: playing.round.recorder is not None and playing.round.recorder.frames > 3)
+    playing.leave()
+    assert playing.recording_problems == []
+    records = [read_session(folder) for folder in settings.recordings.iterdir()]
+    assert sorted(record.header.video_from > index for record in records) == [False, True]
+
+
+def test_an_empty_slot_loads_nothing_and_escape_goes_back(playing: Player, tap: Tap, turns: Turns) -> None:
+    tap(pygame.K_F9)
+    tap(pygame.K_RETURN)
+    turns(playing, lambda: playing.screen is not None and playing.round.loop.paused)
+    assert isinstance(playing.screen, SlotScreen)
+    for key, place in ((pygame.K_RIGHT, 1), (pygame.K_DOWN, 4), (pygame.K_LEFT, 3), (pygame.K_6, 5), (pygame.K_d, 0)):
+        tap(key)
+        playing.poll()
+        assert playing.screen.selected == place
+    tap(pygame.K_ESCAPE)
+    index = playing.round.session.index
+    turns(playing, lambda: playing.screen is None and playing.round.session.index > index)
+    assert playing.outcome is None
+
+
+def test_a_pause_is_kept_behind_the_slots(playing: Player, tap: Tap, turns: Turns) -> None:
+    tap(pygame.K_p)
+    tap(pygame.K_F5)
+    turns(playing, lambda: playing.screen is not None)
+    tap(pygame.K_ESCAPE)
+    turns(playing, lambda: playing.screen is None)
+    turns(playing, lambda: playing.round.loop.paused)
+    assert playing.hud.paused
+
+
+def test_a_damaged_slot_is_told_and_left_alone(playing: Player, tap: Tap, turns: Turns, settings: Settings) -> None:
+    path = slot_path(settings.saves, "hills", 2)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"dreamcade save\n and then nothing")
+    slots = read_slots(settings.saves, playing.round.session.checkpoint)
+    assert len(slots) == SLOTS and slots[0].problem is None and slots[0].save is None
+    assert slots[1].problem is not None and "cut off or damaged" in slots[1].problem
+    tap(pygame.K_F9)
+    tap(pygame.K_2)
+    tap(pygame.K_RETURN)
+    turns(playing, lambda: playing.screen is not None and playing.screen.selected == 1)
+    for size in ((320, 240), (640, 480), (2560, 1440)):
+        pygame.display.set_mode(size, pygame.RESIZABLE)
+        playing.draw()
+    assert path.read_bytes().endswith(b"nothing")
+
+
+def test_a_save_that_cannot_be_written_is_told(playing: Player, tap: Tap, turns: Turns, settings: Settings) -> None:
+    settings.saves.write_text("a file where a folder should be", encoding="utf-8")
+    tap(pygame.K_F5)
+    tap(pygame.K_RETURN)
+    turns(playing, lambda: "save" in playing.hud.message and "slot" in playing.hud.message)
+    assert playing.round.loop.running
