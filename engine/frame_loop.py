@@ -13,12 +13,12 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from engine.mailbox import ActionMailbox, FrameMailbox
-from engine.moment import Moment
+from engine.measuring.telemetry import Telemetry
 from engine.pacing import Pacer
-from engine.recorder import Recorder
+from engine.recordings.recorder import Recorder
 from engine.session import Session
 from engine.start import Start
-from engine.telemetry import Telemetry
+from engine.time_travel.moment import Moment
 
 T = TypeVar("T")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from engine.autoplay import Autoplayer
 from engine.backends.base import Backend
 from engine.checkpoint import Checkpoint
+from engine.measuring.telemetry import Spread, spread_ms
 from engine.pacing import Pacer
-from engine.recorder import Recorder
+from engine.recordings.recorder import Recorder
 from engine.session import Begin, Session
-from engine.telemetry import Spread, spread_ms
 from models.manifest import BadInput
 
 

@@ -11,11 +11,11 @@ import numpy.typing as npt
 from engine.backends.base import Backend, BackendInfo
 from engine.checkpoint import Checkpoint
 from engine.frame import Frame, FrameTimes, tokens_digest
-from engine.history import DIGEST_BYTES, History
-from engine.moment import Moment
 from engine.noise import frame_noise
 from engine.start import PictureStart, Start
-from engine.timeline import Timeline
+from engine.time_travel.history import DIGEST_BYTES, History
+from engine.time_travel.moment import Moment
+from engine.time_travel.timeline import Timeline
 from models.actions import Action
 from models.manifest import BadInput, Manifest
 

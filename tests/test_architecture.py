@@ -19,7 +19,15 @@ def test_the_floors_hold() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["app.cli", "app.arcade", "app.console.worlds", "engine.headless", "engine.bench", "engine.replay"]
+    "module",
+    [
+        "app.cli",
+        "app.arcade",
+        "app.console.worlds",
+        "engine.headless",
+        "engine.measuring.bench",
+        "engine.recordings.replay",
+    ],
 )
 def test_the_player_never_loads_training_libraries(module: str) -> None:
     others = ("torch", "gymnasium", "onnx", "training", "huggingface_hub")  # the last only where it is asked for

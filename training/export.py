@@ -16,7 +16,7 @@ import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
-from engine.graph_cost import count_cost
+from engine.measuring.graph_cost import count_cost
 from models.dynamics import DynamicsModel
 from models.manifest import BadInput, Cost, StateSpec
 from models.patches import cut, join

@@ -13,7 +13,7 @@ from torch import Tensor
 from engine.backends.base import BackendInfo, StepOutput
 from engine.backends.onnx_graph import OnnxEncoder
 from engine.checkpoint import Checkpoint
-from engine.machine import cpu_name, instruction_set
+from engine.measuring.machine import cpu_name, instruction_set
 from training.export import StepGraph
 
 WARM_UP_STEPS = 5

@@ -11,8 +11,8 @@ import torch
 from engine.backends.base import BackendFailed
 from engine.backends.choice import Choice
 from engine.backends.opening import Parts
-from engine.bench import EVERY_BACKEND, bench
 from engine.checkpoint import Checkpoint, find_world, load_checkpoint
+from engine.measuring.bench import EVERY_BACKEND, bench
 from models.dynamics import DynamicsModel
 from models.manifest import BadInput, Manifest
 from models.tokenizer import Tokenizer

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.backends.wish import BackendWish
-from engine.bench import WindowDriver, bench
 from engine.checkpoint import bundled_worlds, find_world
+from engine.measuring.bench import WindowDriver, bench
 from models.manifest import MANIFEST_NAME, BadInput, read_manifest
 
 

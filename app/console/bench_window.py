@@ -14,7 +14,7 @@ from app.menu.shelf import Shelf
 from app.play.player import Player, PlayOptions
 from app.play.round import Exchanges, Round
 from app.settings.schema import Settings
-from engine.bench import Stage
+from engine.measuring.bench import Stage
 from models.actions import Action
 
 

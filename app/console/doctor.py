@@ -19,8 +19,8 @@ from engine.backends.device import find_card
 from engine.backends.engine_cache import EngineCache
 from engine.backends.library import find_library
 from engine.backends.vram import show_size
-from engine.machine import machine
-from engine.memory import list_cards
+from engine.measuring.machine import machine
+from engine.measuring.memory import list_cards
 from models.manifest import BadInput
 
 Verdict = Literal["good", "note", "bad"]

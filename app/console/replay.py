@@ -1,5 +1,5 @@
 """`replay`: a recording in a window, or verified without one. Owns finding its world and what is printed; refuses to
-judge frames (engine/replay.py, app/play/playback.py) and to decide exit codes (cli)."""
+judge frames (engine/recordings/replay.py, app/play/playback.py) and to decide exit codes (cli)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from engine.backends.base import Backend
 from engine.backends.choice import make_backend
 from engine.backends.wish import BackendName, BackendWish
 from engine.checkpoint import Checkpoint
-from engine.recording import BackendEvent, SessionRecord
-from engine.replay import VerifyReport, environment_differences, verify
+from engine.recordings.recording import BackendEvent, SessionRecord
+from engine.recordings.replay import VerifyReport, environment_differences, verify
 from engine.session import Session
 from models.manifest import BadInput
 

@@ -12,9 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.console.replay import Complain, recorded_backend
 from app.play.beginnings import open_recording
 from engine.frame import Frame
-from engine.remake import export_video, remake
-from engine.replay import environment_differences
-from engine.share import SHARE_SUFFIX, open_record, write_share
+from engine.recordings.remake import export_video, remake
+from engine.recordings.replay import environment_differences
+from engine.recordings.share import SHARE_SUFFIX, open_record, write_share
 from models.manifest import BadInput
 
 VIDEO_SUFFIX = ".mp4"

@@ -1,4 +1,4 @@
-"""`soak`: what is printed of it and which targets it missed. Owns the targets; refuses to play (engine/soak.py)."""
+"""`soak`: what is printed of it and which targets it missed. Owns the targets; refuses to play (engine)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from app.play.overlay import show_number
 from engine.backends.base import Backend
 from engine.backends.wish import BackendWish
 from engine.checkpoint import Checkpoint, bundled_worlds, find_world, load_checkpoint
-from engine.machine import machine
-from engine.soak import Soak, SoakFigures
+from engine.measuring.machine import machine
+from engine.measuring.soak import Soak, SoakFigures
 
 UNDER_100_MS = 0.999  # share of frames
 UNDER_40_MS = 0.99

@@ -28,7 +28,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import build_hf_headers, disable_progress_bars, get_session, hf_raise_for_status, logging
 
-from engine.machine import package_version
+from engine.measuring.machine import package_version
 from models.manifest import BadInput
 
 RETRIES = 5  # in a row without a byte

@@ -9,9 +9,9 @@ from app.library.job import Job
 from app.library.recordings import Recording, free_path
 from app.play.beginnings import open_recording
 from app.play.playback import RecordedSession
-from engine.remake import export_video
-from engine.replay import verify
-from engine.share import SHARE_SUFFIX, write_share
+from engine.recordings.remake import export_video
+from engine.recordings.replay import verify
+from engine.recordings.share import SHARE_SUFFIX, write_share
 
 
 def check(recording: Recording, world: str | None, job: Job) -> str:

@@ -10,8 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from engine.recording import ACTIONS_LIMIT, ACTIONS_NAME, SESSION_NAME, VIDEO_NAME, SessionHeader, read_header
-from engine.share import SHARE_SUFFIX, read_share
+from engine.recordings.recording import (
+    ACTIONS_LIMIT,
+    ACTIONS_NAME,
+    SESSION_NAME,
+    VIDEO_NAME,
+    SessionHeader,
+    read_header,
+)
+from engine.recordings.share import SHARE_SUFFIX, read_share
 from models.manifest import BadInput
 
 TRASH = ".trash"

@@ -36,7 +36,7 @@ from app.menu.shelf import Shelf
 from app.settings.file import SettingsFile
 from app.settings.schema import Settings
 from engine.backends.vram import estimate_need, show_size
-from engine.memory import list_cards
+from engine.measuring.memory import list_cards
 
 FRAME_RATE = 30
 START_SECONDS = 1.2  # each start frame is shown this long

@@ -10,7 +10,7 @@ from engine.backends.wish import BackendWish
 from engine.checkpoint import Checkpoint, load_checkpoint, verify_file
 from engine.frame_loop import FrameLoop
 from engine.session import Begin, Session
-from engine.timeline import Timeline
+from engine.time_travel.timeline import Timeline
 from models.manifest import BadInput, Manifest
 
 

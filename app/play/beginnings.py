@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.backends.wish import BackendName, BackendWish
-from engine.branch import Branch
 from engine.checkpoint import Checkpoint, find_world, load_checkpoint
 from engine.frame import Frame
-from engine.recording import SessionRecord
-from engine.replay import check_playable
+from engine.recordings.branch import Branch
+from engine.recordings.recording import SessionRecord
+from engine.recordings.replay import check_playable
+from engine.recordings.share import open_record
 from engine.session import Begin, Session
-from engine.share import open_record
 from engine.start_picture import EncodedPicture, encode_picture
 from models.manifest import BadInput
 

@@ -9,7 +9,7 @@ import pygame
 from app.drawing.look import Look
 from app.drawing.pixel_font import LINE, Colour, fit_text, wrap_text
 from app.drawing.widgets import CYAN, DIM, FAINT, INK, PINK, YELLOW, draw_text, fitting_scale, panel
-from engine.telemetry import SPARKLINE, Spread, TelemetrySnapshot
+from engine.measuring.telemetry import SPARKLINE, Spread, TelemetrySnapshot
 
 WIDTH = 192  # font pixels
 MARGIN = 8

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from engine.backends.base import Backend
 from engine.checkpoint import Checkpoint
 from engine.frame import Frame
-from engine.recording import BackendEvent, Entry, FrameEntry, ResetEvent, RewindEvent, SessionRecord
-from engine.replay import check_playable, start_of
+from engine.recordings.recording import BackendEvent, Entry, FrameEntry, ResetEvent, RewindEvent, SessionRecord
+from engine.recordings.replay import check_playable, start_of
 from engine.session import Session
-from engine.timeline import Timeline
+from engine.time_travel.timeline import Timeline
 from models.actions import Action
 
 

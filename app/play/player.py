@@ -41,10 +41,10 @@ from app.settings.file import SettingsFile
 from app.settings.schema import Settings
 from engine.autoplay import make_autoplayer
 from engine.frame import Frame
-from engine.recorder import Recorder
+from engine.measuring.unanswered import UnansweredKeys
+from engine.recordings.recorder import Recorder
 from engine.session import Session
-from engine.timeline import Timeline
-from engine.unanswered import UnansweredKeys
+from engine.time_travel.timeline import Timeline
 from models.manifest import BadInput, Manifest
 
 POLL_SECONDS = 0.004  # keys are looked at this often while no frame comes

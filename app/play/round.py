@@ -13,10 +13,10 @@ from engine.autoplay import Autoplayer, AutoplayMailbox
 from engine.frame import Frame
 from engine.frame_loop import FrameLoop
 from engine.mailbox import ActionMailbox, FrameMailbox
+from engine.measuring.telemetry import Telemetry
 from engine.pacing import Pacer
-from engine.recorder import Recorder
+from engine.recordings.recorder import Recorder
 from engine.session import Session
-from engine.telemetry import Telemetry
 from models.actions import Action
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.checkpoint import Checkpoint
-from engine.moment import Moment
-from engine.save import save_bytes, write_save
+from engine.time_travel.moment import Moment
+from engine.time_travel.save import save_bytes, write_save
 from models.manifest import BadInput
 
 PATIENCE = 10.0  # seconds until the loop must have handed out the moment

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.checkpoint import Checkpoint
-from engine.save import Save, read_save
+from engine.time_travel.save import Save, read_save
 from models.manifest import BadInput
 
 SLOTS = 6  # a world

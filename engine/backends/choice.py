@@ -12,7 +12,7 @@ from engine.backends.opening import TIERS, Opened, Parts, Progress, open_tensorr
 from engine.backends.steady import SteadyBackend
 from engine.backends.wish import BackendName, BackendWish
 from engine.checkpoint import Checkpoint
-from engine.memory import list_cards
+from engine.measuring.memory import list_cards
 
 
 @dataclass(frozen=True)

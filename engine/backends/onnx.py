@@ -12,7 +12,7 @@ from engine.backends.base import BackendInfo, StepOutput
 from engine.backends.graph_tensors import step_tensors
 from engine.backends.onnx_graph import OnnxEncoder, check_graph, load_graph
 from engine.checkpoint import Checkpoint
-from engine.machine import cpu_name, instruction_set, model_threads
+from engine.measuring.machine import cpu_name, instruction_set, model_threads
 from models.manifest import Manifest
 
 WARM_UP_STEPS = 3

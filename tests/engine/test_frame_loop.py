@@ -20,14 +20,14 @@ from engine.decoder import decode
 from engine.frame import Frame
 from engine.frame_loop import FrameLoop
 from engine.mailbox import ActionMailbox, FrameMailbox
+from engine.measuring.telemetry import Telemetry
 from engine.pacing import Pacer
-from engine.recorder import Recorder
-from engine.recording import RewindEvent, read_session
-from engine.replay import verify
+from engine.recordings.recorder import Recorder
+from engine.recordings.recording import RewindEvent, read_session
+from engine.recordings.replay import verify
 from engine.session import Session
 from engine.start_picture import encode_picture
-from engine.telemetry import Telemetry
-from engine.timeline import Timeline
+from engine.time_travel.timeline import Timeline
 from models.actions import Action
 from models.manifest import BadInput
 

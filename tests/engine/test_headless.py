@@ -10,8 +10,8 @@ from engine.autoplay import make_autoplayer
 from engine.backends.onnx import OnnxBackend
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.headless import play_headless
-from engine.recording import read_session
-from engine.replay import verify
+from engine.recordings.recording import read_session
+from engine.recordings.replay import verify
 from models.manifest import BadInput
 
 

@@ -14,7 +14,7 @@ from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.frame import tokens_digest
 from engine.noise import frame_noise
 from engine.session import Session
-from engine.timeline import Timeline
+from engine.time_travel.timeline import Timeline
 from models.actions import Action
 from models.manifest import BadInput
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from engine.graph_cost import count_cost
+from engine.measuring.graph_cost import count_cost
 from models.dynamics import DynamicsConfig, DynamicsModel
 from models.manifest import BadInput
 from models.patches import join

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.backends.onnx import OnnxBackend
 from engine.checkpoint import load_checkpoint
-from engine.projection import projections
+from engine.measuring.projection import projections
 from engine.session import Session
 from models.actions import Action
 from training.ladder import RUNGS, Rung, build_ladder

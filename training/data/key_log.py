@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.recording import SESSION_NAME, FrameEntry, SessionRecord, read_session
+from engine.recordings.recording import SESSION_NAME, FrameEntry, SessionRecord, read_session
 from models.actions import Action
 from models.manifest import BadInput
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.atomic import write_atomically
-from engine.video import VideoWriter
+from engine.recordings.video import VideoWriter
 
 GAP = 4  # pixels between pictures
 Pictures = npt.NDArray[np.uint8]

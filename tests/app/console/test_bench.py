@@ -14,7 +14,7 @@ from app.console.bench_window import BenchWindow, press
 from app.drawing.window import Window
 from app.keys.keymap import Keymap
 from engine.backends.wish import BackendName, BackendWish
-from engine.bench import bench
+from engine.measuring.bench import bench
 from models.actions import Action
 from models.manifest import read_manifest
 

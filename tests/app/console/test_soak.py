@@ -9,7 +9,7 @@ import pytest
 
 from app.cli import main
 from app.console.soak import missed_targets, shares
-from engine.soak import SoakFigures
+from engine.measuring.soak import SoakFigures
 
 
 def good() -> SoakFigures:
@@ -51,7 +51,7 @@ def test_what_was_not_measured_is_no_miss() -> None:
 def test_the_command_soaks_and_writes_its_figures(
     worlds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("engine.soak.LEG_SECONDS", 1.0)
+    monkeypatch.setattr("engine.measuring.soak.LEG_SECONDS", 1.0)
     report = tmp_path / "soak.json"
     with pytest.raises(SystemExit) as exit_:
         main(["soak", "--minutes", "0.01", "--world", str(worlds / "hills"), "--json", str(report)])

@@ -16,7 +16,7 @@ from app.settings.file import SettingsFile
 from app.settings.reading import read_settings
 from app.settings.schema import Settings
 from engine.backends.wish import BackendWish
-from engine.recording import read_session
+from engine.recordings.recording import read_session
 from models.actions import Action
 from models.manifest import read_manifest
 

@@ -21,8 +21,8 @@ from engine.autoplay import make_autoplayer
 from engine.backends.onnx import OnnxBackend
 from engine.checkpoint import load_checkpoint
 from engine.headless import play_headless
-from engine.recording import read_session
-from engine.share import read_share
+from engine.recordings.recording import read_session
+from engine.recordings.share import read_share
 
 Tap = Callable[..., None]
 ENTER, DOWN, RIGHT, ESCAPE = pygame.K_RETURN, pygame.K_DOWN, pygame.K_RIGHT, pygame.K_ESCAPE

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.library.thumbnails import KEPT, PICTURES, Thumbnails, read_pictures
-from engine.video import VideoWriter
+from engine.recordings.video import VideoWriter
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from app.drawing.widgets import RED
 from app.drawing.window import Window
 from app.play.overlay import REFRESH_SECONDS, Overlay, PlayFacts, device_lines, show_spread, speed_rows, state_rows
 from engine.backends.base import BackendInfo
-from engine.telemetry import Spread, TelemetrySnapshot
+from engine.measuring.telemetry import Spread, TelemetrySnapshot
 
 EMPTY = Spread(None, None, None)
 FACTS = PlayFacts("Hills", 30, 12, "1", 5, 29.9, True)

@@ -18,8 +18,8 @@ from app.play.picture_screen import PictureScreen
 from app.play.player import Player, PlayOptions
 from app.settings.schema import Settings
 from engine.backends.onnx import OnnxBackend
-from engine.recording import read_session
-from engine.replay import verify
+from engine.recordings.recording import read_session
+from engine.recordings.replay import verify
 from engine.start import PictureStart
 from models.manifest import BadInput
 

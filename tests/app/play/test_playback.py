@@ -10,8 +10,8 @@ import pytest
 from app.play.playback import RecordedSession, RecordingEnded
 from engine.backends.onnx import OnnxBackend
 from engine.checkpoint import Checkpoint, load_checkpoint
-from engine.recorder import Recorder
-from engine.recording import read_session
+from engine.recordings.recorder import Recorder
+from engine.recordings.recording import read_session
 from engine.session import Session
 from models.actions import Action
 

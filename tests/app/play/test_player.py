@@ -20,8 +20,8 @@ from app.settings.file import SettingsFile
 from app.settings.schema import Settings
 from engine.backends.onnx import OnnxBackend
 from engine.backends.wish import BackendWish
-from engine.recording import RewindEvent, read_session
-from engine.replay import verify
+from engine.recordings.recording import RewindEvent, read_session
+from engine.recordings.replay import verify
 from engine.session import Session
 from models.actions import Action
 from models.manifest import BadInput

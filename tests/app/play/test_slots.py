@@ -12,8 +12,8 @@ from app.play.slot_screen import SlotScreen
 from app.play.slots import SLOTS, read_slots, slot_path
 from app.settings.schema import Settings
 from engine.frame import Frame
-from engine.recording import read_session
-from engine.save import read_save
+from engine.recordings.recording import read_session
+from engine.time_travel.save import read_save
 
 Tap = Callable[..., None]
 Turns = Callable[..., None]

@@ -11,7 +11,7 @@ import pytest
 
 from engine.backends.base import BackendFailed, NoCard, OutOfDeviceMemory
 from engine.backends.device import Card, CudaDevice, _call, find_card
-from engine.memory import list_cards
+from engine.measuring.memory import list_cards
 
 
 @pytest.mark.skipif(bool(list_cards()), reason="a card is here")

@@ -13,7 +13,7 @@ from engine.backends.graph_tensors import encoder_tensors, step_tensors
 from engine.backends.half_graph import half_graph
 from engine.backends.library import Library
 from engine.checkpoint import bundled_worlds
-from engine.memory import list_cards
+from engine.measuring.memory import list_cards
 from models.manifest import TensorSpec, read_manifest
 
 AMPERE = BuildOptions((8, 6))

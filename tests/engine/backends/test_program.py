@@ -16,7 +16,7 @@ from engine.backends.opening import Parts
 from engine.backends.program import EngineProgram
 from engine.backends.wish import BackendName, BackendWish
 from engine.checkpoint import bundled_worlds, load_checkpoint
-from engine.memory import list_cards
+from engine.measuring.memory import list_cards
 from engine.session import Session
 from models.actions import Action
 

@@ -14,7 +14,7 @@ from engine.autoplay import RandomAutoplayer
 from engine.backends.onnx import OnnxBackend
 from engine.checkpoint import load_checkpoint
 from engine.headless import play_headless
-from engine.video import VideoWriter
+from engine.recordings.video import VideoWriter
 from models.actions import Action
 from models.manifest import BadInput
 from training.cli import main

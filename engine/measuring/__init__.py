@@ -1,0 +1,1 @@
+"""Figures: of play, of the machine, of graphs, and of other cards by calculation."""
