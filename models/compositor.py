@@ -73,8 +73,9 @@ class Composition:
 
 
 class Choice(nn.Module):
-    """Which way each patch is carried. What has moved moves on, so the last tick's movement is seen at first hand; and
-    what belongs together moves together, so a part of the say is the whole picture's.
+    """Which way each patch is carried. What has moved moves on, so the last tick's movement is seen at first hand, or
+    its way is bent by keys, weight and walls; and what belongs together moves together, so a part of the say is the
+    whole picture's.
 
     Shapes as in the compositor; G numbers that are known of the whole picture.
     """
@@ -84,10 +85,11 @@ class Choice(nn.Module):
         self.fixed = fixed
         self.own = nn.Conv2d(features, carried, 1)
         self.follow = nn.Conv2d(carried, carried, 3, padding=1, bias=False)
-        self.whole = nn.Sequential(nn.Linear(scene + carried, 128), nn.ReLU(), last := nn.Linear(128, carried))
-        nn.init.zeros_(self.follow.weight)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
+        self.whole = nn.Sequential(nn.Linear(scene + carried, 256), nn.ReLU(), nn.Linear(256, carried))
+        self.bend = nn.Sequential(nn.Conv2d(features + carried, 128, 1), nn.ReLU(), nn.Conv2d(128, carried, 1))
+        for last in (self.follow, self.whole[2], self.bend[2]):
+            for parameter in last.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, features: Tensor, scene: Tensor, movement: Tensor) -> Tensor:
         """features float [N,E,h,w], scene float [N,G], movement float [N,2(M+D),h,w] → log probabilities float
@@ -96,7 +98,8 @@ class Choice(nn.Module):
         # How much better each explains a patch than those that explain what stands and scrolls.
         lone = F.relu(sharp[:, self.fixed :] - sharp[:, : self.fixed].amax(1, keepdim=True))
         together = self.whole(torch.cat([scene, lone.amax((2, 3))], 1))
-        chosen = self.own(features) + self.follow(lone) + together[..., None, None]
+        bent = self.bend(torch.cat([features, F.max_pool2d(lone, 3, 1, 1)], 1))
+        chosen = self.own(features) + self.follow(lone) + bent + together[..., None, None]
         log_odds: Tensor = chosen.flatten(2).transpose(1, 2).log_softmax(-1)
         return log_odds
 

@@ -15,6 +15,20 @@ def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[st
     assert shown[-1].endswith("step 100")
 
 
+def test_what_was_done_before_does_not_count_for_the_rate(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = iter([0.0, 100.0, 200.0])
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(now))
+    with progress_line("training") as line:
+        for share in (0.8, 0.85, 0.9):
+            line.update(share, "")
+    first, second, third = capsys.readouterr().err.splitlines()
+    assert "left" not in first
+    assert "300 s left" in second
+    assert "200 s left" in third
+
+
 def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(module, "Console", lambda **_: Console(stderr=True, force_terminal=True, width=120))
     with progress_line("simulating") as line:
