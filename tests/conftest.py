@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,8 @@ os.environ["DREAMCADE_WORLDS"] = str(Path(tempfile.gettempdir()) / "dreamcade-te
 
 
 @pytest.fixture(scope="session")
-def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sealed puzzle world with tiny untrained networks: real graphs, real start frames, no skill."""
+def seal_tiny() -> Callable[..., None]:
+    """Seals a puzzle world with tiny untrained networks into a folder: real graphs, real start frames, no skill."""
     import torch
 
     from models.dynamics import DynamicsModel
@@ -56,7 +57,18 @@ def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         world_version=PuzzleWorld.version,
         created="2026-01-01",
     )
-    folder = tmp_path_factory.mktemp("worlds") / "tiny"
     networks = Networks(tokenizer.eval(), dynamics.eval(), Sampling(min_p=0.1, shared_noise=False))
-    seal(networks, PuzzleWorld, find_starts("puzzle", 3, 4, "choose", 5), provenance, folder)
+    starts = find_starts("puzzle", 3, 4, "choose", 5)
+
+    def into(folder: Path, half_states: int = 0) -> None:
+        seal(networks, PuzzleWorld, starts, provenance, folder, half_states)
+
+    return into
+
+
+@pytest.fixture(scope="session")
+def tiny_world(tmp_path_factory: pytest.TempPathFactory, seal_tiny: Callable[..., None]) -> Path:
+    """A world that `seal_tiny` made."""
+    folder = tmp_path_factory.mktemp("worlds") / "tiny"
+    seal_tiny(folder)
     return folder

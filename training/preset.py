@@ -100,12 +100,16 @@ class ExportPreset(_Strict):
     `shared_noise`: all tokens of a frame are drawn with its first uniform number. Tokens are drawn without looking at
     each other, so with numbers of their own two halves of a sprite may take different poses; with one number, tokens
     that waver alike take the same side. Each token's distribution is the same either way.
+
+    `half_states`: from so many states the half-precision graph must choose the same tokens, or nothing is exported; 0
+    for networks that are too little trained to be sure of anything.
     """
 
     starts: Count = 24
     context: Count = 8
     min_p: Share = 0.2
     shared_noise: bool = True
+    half_states: Annotated[int, Field(ge=0)] = 200
 
 
 class Preset(_Strict):

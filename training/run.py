@@ -96,7 +96,7 @@ class Run:
             world_version=world.version,
             created=datetime.now(UTC).date().isoformat(),
         )
-        return seal(self.networks(), world, starts, provenance, out)
+        return seal(self.networks(), world, starts, provenance, out, export.half_states)
 
     def _feed(self, window: int, batch: int, accelerator: Accelerator) -> Callable[[int], Iterator[Batch]]:
         windows = Windows(

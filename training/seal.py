@@ -22,6 +22,7 @@ from models.dynamics import DynamicsModel
 from models.manifest import MANIFEST_NAME, ActionEntry, BadInput, FileEntry, Graphs, Manifest, Provenance
 from models.tokenizer import Tokenizer
 from training.export import DECODER, ENCODER, STEP, Sampling, export_graphs
+from training.half_parity import check_half
 from training.starts import Starts
 from training.worlds.base import SimulatedWorld
 
@@ -38,9 +39,15 @@ class Networks:
 
 
 def seal(
-    networks: Networks, world: type[SimulatedWorld], starts: Starts, provenance: Provenance, folder: Path
+    networks: Networks,
+    world: type[SimulatedWorld],
+    starts: Starts,
+    provenance: Provenance,
+    folder: Path,
+    half_states: int = 0,
 ) -> Manifest:
-    """Export, check and seal into `folder`. The folder appears, or is replaced, only when it is whole."""
+    """Export, check and seal into `folder`. The folder appears, or is replaced, only when it is whole and its
+    half-precision graph chooses the same tokens from `half_states` states (0: unasked). Raises BadInput."""
     check_replaceable(folder)
     making = folder.with_name(f".{folder.name}.making")
     shutil.rmtree(making, ignore_errors=True)
@@ -71,6 +78,8 @@ def seal(
         files=file_entries(making, (ENCODER, STEP, DECODER, START_FRAMES)),
     )
     write_manifest(manifest, making)
+    if half_states:
+        check_half(making, half_states)
     _put_in_place(making, folder)
     return manifest
 

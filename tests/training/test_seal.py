@@ -1,4 +1,5 @@
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,19 @@ def test_what_is_sealed_is_what_is_loaded(tiny_world: Path) -> None:
     assert sorted(path.name for path in tiny_world.iterdir()) == sorted([*checkpoint.manifest.files, "manifest.yaml"])
     for name, entry in checkpoint.manifest.files.items():
         assert hashlib.sha256((tiny_world / name).read_bytes()).hexdigest() == entry.sha256
+
+
+def test_a_world_that_half_precision_changes_is_not_sealed(
+    seal_tiny: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "world"
+    monkeypatch.setattr("training.half_parity.LEAST_EQUAL", 0.5)
+    seal_tiny(folder, half_states=2)
+    sealed = read_manifest(folder).digest
+    monkeypatch.setattr("training.half_parity.LEAST_EQUAL", 1.1)
+    with pytest.raises(BadInput, match="half precision: expected"):
+        seal_tiny(folder, half_states=2)
+    assert read_manifest(folder).digest == sealed
 
 
 def test_starts_come_from_levels_that_choose(tiny_world: Path) -> None:
