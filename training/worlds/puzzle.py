@@ -131,6 +131,8 @@ class PuzzleWorld(SimulatedWorld):
         "blocked_door",
         "box_on_goal",
         "box_off_goal",
+        "onto_goal",
+        "off_goal",
         "key",
         "door",
         "solved",
@@ -245,6 +247,7 @@ class PuzzleWorld(SimulatedWorld):
         """Copies at rest read a direction: they start to move, or strain."""
         s = self.state
         s.facing[copies] = direction
+        leaves = s.cells[copies, s.player[copies]] == GOAL
         step = _STEPS[direction]
         target = s.player[copies] + step
         kind = s.cells[copies, target]
@@ -261,6 +264,8 @@ class PuzzleWorld(SimulatedWorld):
             ("blocked_box", boxed & ~pushes),
             ("blocked_door", (kind == DOOR) & ~walks),
             ("box_off_goal", pushes & (kind == BOX_ON_GOAL)),
+            ("onto_goal", moves & ((kind == GOAL) | (kind == BOX_ON_GOAL))),
+            ("off_goal", moves & leaves),
         ):
             events[copies[happened]] |= self._bit[name]
         s.strain[copies] = ~moves

@@ -200,8 +200,9 @@ def test_pushes_goals_and_corners() -> None:
     assert names == {"push", "box_on_goal"}
     assert len(changed_patches(before, frame)) > 4
     frame, names = press(world, RIGHT)
-    assert names == {"push", "box_off_goal"}
+    assert names == {"push", "box_off_goal", "onto_goal"}
     assert read_board(frame) == world.board(0)
+    assert press(world, LEFT)[1] == {"move", "off_goal"}
     rows = "########|#  .   #|#   @  #|#   $  #|#      #|#      #|#      #|########"
     world = world_at(board_of(rows.replace("|", "\n")))
     for action in (DOWN, DOWN, DOWN):
