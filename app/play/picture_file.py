@@ -7,13 +7,13 @@ ask for more memory than a large photo needs.
 from __future__ import annotations
 
 import io
-import stat
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pygame
 
+from engine.bounded_file import read_bounded
 from models.manifest import BadInput
 
 FILE_LIMIT = 64 << 20  # bytes
@@ -25,7 +25,7 @@ _JPEG_BARE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
 
 def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     """The picture uint8 [h,w,3]. Raises BadInput in one line."""
-    data = _read(path)
+    data = read_bounded(path, FILE_LIMIT)
     kind, size = _kind_and_size(data)
     if kind is None or size is None:
         raise BadInput(f"{path}: picture: expected a PNG, JPEG or BMP file")
@@ -44,20 +44,6 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
         raise BadInput(f"{path}: picture: expected {width}×{height} pixels, found {surface.get_size()}")
     flat = np.frombuffer(pygame.image.tobytes(surface, "RGB"), np.uint8)
     return flat.reshape(height, width, 3)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # a pipe would be read for ever
-            raise BadInput(f"{path}: file: expected a regular file")
-        if found.st_size > FILE_LIMIT:
-            raise BadInput(f"{path}: size: expected at most {FILE_LIMIT} bytes")
-        with path.open("rb") as file:
-            return file.read(FILE_LIMIT)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise BadInput(f"{path}: file: cannot be read ({reason})") from error
 
 
 def _kind_and_size(data: bytes) -> tuple[str | None, tuple[int, int] | None]:

@@ -7,13 +7,13 @@ at most a torn last line, which is passed over; damage anywhere else is told wit
 from __future__ import annotations
 
 import json
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.bounded_file import check_bounded
 from engine.measuring.machine import MOST_THREADS
 from engine.start import START_LIMIT
 from models.actions import Action
@@ -148,11 +148,7 @@ def _read_entries(path: Path) -> tuple[list[Entry], bool]:
     entries: list[Entry] = []
     newest: int | None = None
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # a pipe would be read for ever
-            raise BadInput(f"{path}: file: expected a regular file")
-        if found.st_size > ACTIONS_LIMIT:
-            raise BadInput(f"{path}: size: expected at most {ACTIONS_LIMIT} bytes")
+        check_bounded(path, ACTIONS_LIMIT)
         with path.open("rb") as file:
             while line := file.readline(LINE_LIMIT):
                 if not line.endswith(b"\n"):

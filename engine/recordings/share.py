@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.atomic import write_atomically
+from engine.bounded_file import read_bounded
 from engine.recordings.recording import (
     BackendEvent,
     Entry,
@@ -121,25 +121,12 @@ def open_record(path: Path) -> SessionRecord:
 def read_share(path: Path) -> SessionRecord:
     """Read and check a share file. Raises BadInput naming what is wrong, in one line."""
     try:
-        share = Share.model_validate(json.loads(_read(path)))
+        share = Share.model_validate(json.loads(read_bounded(path, FILE_LIMIT)))
     except ValidationError as error:
         raise BadInput(f"{path}: {first_problem(error)}") from error
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{path}: file: expected a shared session in JSON") from error
     return SessionRecord(path, share.header, tuple(_entries(path, share)), torn=False, shared=True)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # a pipe would be read for ever
-            raise BadInput(f"{path}: file: expected a regular file")
-        if found.st_size > FILE_LIMIT:
-            raise BadInput(f"{path}: size: expected at most {FILE_LIMIT} bytes")
-        with path.open("rb") as file:
-            return file.read(FILE_LIMIT)
-    except OSError as error:
-        raise BadInput(f"{path}: file: cannot be read ({error.strerror or error})") from error
 
 
 def _part(event: Event | None, frames: int) -> Part:

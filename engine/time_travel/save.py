@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import stat
 from dataclasses import dataclass
 from datetime import datetime
 from math import prod
@@ -22,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.atomic import write_atomically
 from engine.backends.base import BackendInfo
+from engine.bounded_file import read_bounded
 from engine.checkpoint import Checkpoint
 from engine.frame import Frame, FrameTimes, tokens_digest
 from engine.measuring.machine import MOST_THREADS, package_version
@@ -136,7 +136,7 @@ def write_save(path: Path, data: bytes) -> None:
 
 def read_save(path: Path, checkpoint: Checkpoint) -> Save:
     """Read and check a saved moment of this world. Raises BadInput naming what is wrong, in one line."""
-    data = _read(path)
+    data = read_bounded(path, SAVE_LIMIT)
     header, payload = _split(path, data)
     manifest = checkpoint.manifest
     if header.world != manifest.name:
@@ -144,19 +144,6 @@ def read_save(path: Path, checkpoint: Checkpoint) -> Save:
     if header.checkpoint_digest != manifest.digest:
         raise BadInput(f"{path}: checkpoint_digest: expected {manifest.digest}, found {header.checkpoint_digest}")
     return Save(header, _moment(path, header, payload, checkpoint))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # a pipe would be read for ever
-            raise BadInput(f"{path}: file: expected a regular file")
-        if found.st_size > SAVE_LIMIT:
-            raise BadInput(f"{path}: size: expected at most {SAVE_LIMIT} bytes")
-        with path.open("rb") as file:
-            return file.read(SAVE_LIMIT)
-    except OSError as error:
-        raise BadInput(f"{path}: file: cannot be read ({error.strerror or error})") from error
 
 
 def _split(path: Path, data: bytes) -> tuple[SaveHeader, memoryview]:
