@@ -8,7 +8,7 @@ from engine.backends.base import Backend, BackendFailed, NoCard, OutOfDeviceMemo
 from engine.backends.device import find_card
 from engine.backends.library import installed_libraries
 from engine.backends.onnx import OnnxBackend
-from engine.backends.opening import TIERS, Opened, Parts, Progress, open_tensorrt
+from engine.backends.opening import Opened, Parts, Progress, open_tensorrt, tiers_in_play
 from engine.backends.steady import SteadyBackend
 from engine.backends.wish import BackendName, BackendWish
 from engine.checkpoint import Checkpoint
@@ -60,19 +60,18 @@ def _cpu(checkpoint: Checkpoint, wish: BackendWish, note: str) -> OnnxBackend:
 
 def _on_card(checkpoint: Checkpoint, wish: BackendWish, opened: Opened, parts: Parts | None) -> Backend:
     """The opened backend, which steps down when it fails: less memory first if that is what is short, then the CPU."""
-    tier = opened.tier
+    left = list(tiers_in_play(opened.tier))
 
     def spare(error: BackendFailed) -> Backend:
-        nonlocal tier
-        if isinstance(error, OutOfDeviceMemory) and tier + 1 < len(TIERS):
+        tiers, left[:] = list(left), []
+        if isinstance(error, OutOfDeviceMemory) and tiers:
             try:
-                next_one = open_tensorrt(checkpoint, wish.vram_limit, parts=parts, first_tier=tier + 1)
+                found = open_tensorrt(checkpoint, wish.vram_limit, parts=parts, tiers=tiers, may_build=False)
             except BackendFailed as further:
                 error = further
             else:
-                tier = next_one.tier
-                next_one.backend.note = f"{next_one.backend.note} ({error})"
-                return next_one.backend
+                found.backend.note = f"{found.backend.note} ({error})"
+                return found.backend
         return _cpu(checkpoint, wish, f"TensorRT stopped: {error}")
 
     return SteadyBackend(opened.backend, spare)

@@ -28,29 +28,30 @@ class BuildOptions:
 
 def build_engine(library: Library, graph: bytes, options: BuildOptions, ends: Sequence[TensorSpec]) -> bytes:
     """Parse `graph` and build it; `ends` are the inputs and outputs that it must have. Raises BackendFailed with the
-    library's own words where it refuses."""
-    trt: Any = library.module
+    library's own words where it refuses, OutOfDeviceMemory where they say that memory is short."""
     library.complaint()
-    builder = trt.Builder(library.log)
-    if builder is None:  # what a constructor gives where there is no driver and the library wants one
-        raise BackendFailed(f"{library.title}: {library.complaint() or 'makes no builder here'}")
-    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
-    parser = trt.OnnxParser(network, library.log)
-    if not parser.parse(graph):
-        raise BackendFailed(f"{library.title} refuses the graph: {_parser_words(parser) or library.complaint()}")
-    _check_ends(library, network, ends)
-    config = builder.create_builder_config()
-    config.clear_flag(trt.BuilderFlag.TF32)  # what the graph says is float32 is meant to be
-    if options.workspace is not None:
-        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace)
-    if options.capability is not None and hasattr(config, "set_compute_capability"):
-        config.num_compute_capabilities = 1
-        config.set_compute_capability(_capability(library, options.capability), 0)
-    engine = builder.build_serialized_network(network, config)
-    if engine is None:
-        words = library.complaint() or "no reason given"
-        raise BackendFailed(f"{library.title} builds no engine{_for_chip(options)}: {words}")
-    return bytes(engine)
+    what = f"builds no engine{_for_chip(options)}"
+    with library.guarded(what):
+        trt: Any = library.module
+        builder = trt.Builder(library.log)
+        if builder is None:  # what a constructor gives where there is no driver and the library wants one
+            raise library.failure(what)
+        network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+        parser = trt.OnnxParser(network, library.log)
+        if not parser.parse(graph):
+            raise BackendFailed(f"{library.title} refuses the graph: {_parser_words(parser) or library.complaint()}")
+        _check_ends(library, network, ends)
+        config = builder.create_builder_config()
+        config.clear_flag(trt.BuilderFlag.TF32)  # what the graph says is float32 is meant to be
+        if options.workspace is not None:
+            config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace)
+        if options.capability is not None and hasattr(config, "set_compute_capability"):
+            config.num_compute_capabilities = 1
+            config.set_compute_capability(_capability(library, options.capability), 0)
+        engine = builder.build_serialized_network(network, config)
+        if engine is None:
+            raise library.failure(what)
+        return bytes(engine)
 
 
 def _capability(library: Library, capability: tuple[int, int]) -> Any:

@@ -5,15 +5,19 @@ Two distributions have one API: `tensorrt`, for all of NVIDIA's cards, and `tens
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from engine.backends.base import BackendFailed
+from engine.backends.base import BackendFailed, OutOfDeviceMemory
 
 MODULES = ("tensorrt", "tensorrt_rtx")  # the full one first: who has installed it, wants it
+# How the libraries say, in lower case, that a card's memory is too short.
+NO_MEMORY = ("out of memory", "outofmemory", "memoryallocation", "could not be allocated", "bad_alloc")
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,23 @@ class Library:
         text = self.log.newest
         self.log.newest = ""
         return str(text)
+
+    def failure(self, what: str, error: Exception | None = None) -> BackendFailed:
+        """What the library could not do, in its own words or those of its bindings' `error`. OutOfDeviceMemory where
+        memory is what they miss."""
+        words = self.complaint() or (one_line(error) if error is not None else "no reason given")
+        short = isinstance(error, MemoryError) or any(sign in words.lower() for sign in NO_MEMORY)
+        return (OutOfDeviceMemory if short else BackendFailed)(f"{self.title} {what}: {words}")
+
+    @contextlib.contextmanager
+    def guarded(self, what: str) -> Iterator[None]:
+        """Whatever the bindings raise becomes a `failure`: they have kinds of their own, a TypeError for no object."""
+        try:
+            yield
+        except BackendFailed:
+            raise
+        except Exception as error:
+            raise self.failure(what, error) from error
 
 
 def installed_libraries() -> list[str]:

@@ -3,9 +3,11 @@ memory is short; refuses to fall back to another runtime (choice)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from engine.backends.base import BackendFailed, OutOfDeviceMemory
 from engine.backends.device import Card, CudaDevice, Device
@@ -15,7 +17,14 @@ from engine.backends.graph_tensors import step_tensors
 from engine.backends.library import Library, find_library, one_line
 from engine.backends.program import EngineProgram, Program
 from engine.backends.tensorrt import TensorRtBackend
-from engine.backends.vram import RUNTIME_BYTES, SCRATCH_BYTES, estimate_need, show_size
+from engine.backends.vram import (
+    RUNTIME_BYTES,
+    WORKSPACE_BYTES,
+    estimate_fixed,
+    estimate_need,
+    estimate_scratch,
+    show_size,
+)
 from engine.checkpoint import Checkpoint
 from models.manifest import BadInput
 
@@ -33,9 +42,15 @@ class Tier:
 
 TIERS = (
     Tier(None, True, ""),
-    Tier(32 << 20, True, "a smaller workspace"),
-    Tier(32 << 20, False, "a smaller workspace and no CUDA graph"),
+    Tier(WORKSPACE_BYTES, True, "a smaller workspace"),
+    Tier(WORKSPACE_BYTES, False, "a smaller workspace and no CUDA graph"),
 )
+
+
+def tiers_in_play(tier: Tier) -> tuple[Tier, ...]:
+    """What a backend that was opened at `tier` may step down to while it plays: the same engine without a CUDA graph. A
+    smaller workspace would mean to build, which takes many seconds, and the CPU plays at once."""
+    return (replace(tier, graphs=False, given_up="no CUDA graph"),) if tier.graphs else ()
 
 
 @dataclass(frozen=True)
@@ -53,7 +68,7 @@ class Opened:
     """A warm backend and the tier that it was opened at. Its `note` says what went otherwise than planned."""
 
     backend: TensorRtBackend
-    tier: int
+    tier: Tier
 
 
 def open_tensorrt(
@@ -61,32 +76,34 @@ def open_tensorrt(
     vram_limit: int | None = None,
     progress: Progress = lambda stage, share: None,
     parts: Parts | None = None,
-    first_tier: int = 0,
+    tiers: Sequence[Tier] = TIERS,
+    may_build: bool = True,
 ) -> Opened:
-    """Build or load the engine and warm it up. Where memory is short, less is asked for, tier by tier from `first_tier`
-    on. `vram_limit` in bytes. Raises BackendFailed."""
+    """Build or load the engine and warm it up. Where memory is short, less is asked for, tier by tier. `vram_limit` in
+    bytes; without `may_build`, only a kept engine will do. Raises BackendFailed."""
     parts = parts or Parts()
     library = parts.find_library()
     need = estimate_need(checkpoint.manifest)
     if vram_limit is not None and need > vram_limit:
         raise BackendFailed(f"this world needs about {show_size(need)}, the limit is {show_size(vram_limit)}")
     short: OutOfDeviceMemory | None = None
-    for tier in range(first_tier, len(TIERS)):
-        opening = _Opening(checkpoint, parts, library, TIERS[tier], vram_limit, progress)
+    notes: list[str] = []  # of all tiers: what the first one found damaged, the second one finds gone
+    for tier in tiers:
+        opening = _Opening(checkpoint, parts, library, tier, vram_limit, progress, may_build, notes)
         try:
             backend = opening.open()
         except OutOfDeviceMemory as error:
             short = error
         else:
-            if tier:
-                opening.notes.append(f"memory is short: {TIERS[tier].given_up}")
-            backend.note = "; ".join(note for note in (*opening.notes, backend.note) if note)
+            if tier.given_up:
+                notes.append(f"memory is short: {tier.given_up}")
+            backend.note = "; ".join(note for note in (*notes, backend.note) if note)
             return Opened(backend, tier)
     raise OutOfDeviceMemory(f"the card's memory is too short ({short or 'nothing is left to give up'})")
 
 
 class _Opening:
-    """One try at one tier. `notes`: what went otherwise than planned."""
+    """One try at one tier. To `notes` it adds what went otherwise than planned."""
 
     def __init__(
         self,
@@ -96,63 +113,90 @@ class _Opening:
         tier: Tier,
         vram_limit: int | None,
         progress: Progress,
+        may_build: bool,
+        notes: list[str],
     ) -> None:
-        self.notes: list[str] = []
+        self._notes = notes
         self._checkpoint = checkpoint
         self._parts = parts
         self._library = library
         self._tier = tier
         self._vram_limit = vram_limit
         self._progress = progress
+        self._may_build = may_build
 
     def open(self) -> TensorRtBackend:
+        """The engine from the cache, else built. One that doesn't load or doesn't run is built anew, once."""
         device = self._parts.make_device()
-        program: Program | None = None
-        try:
-            scratch = SCRATCH_BYTES if self._tier.workspace is None else 0
-            need = estimate_need(self._checkpoint.manifest) - RUNTIME_BYTES - SCRATCH_BYTES + scratch
-            free = device.free_bytes()
-            if free < need:
-                raise OutOfDeviceMemory(f"about {show_size(need)} are needed, {show_size(free)} are free")
-            options = BuildOptions(self._capability(device.card), self._tier.workspace)
-            key = self._key(device.card, options)
-            program = self._program(key, options)
-            backend = TensorRtBackend(self._checkpoint, device, program, self._library.title, self._tier.graphs)
-            self._check_limit(backend)
-            self._progress("warming up", 0.8)
-            backend.warm_up()
-            self._keep_compiled(key, program)
-            self._progress("ready", 1.0)
-        except BaseException:
-            if program is not None:
-                program.close()
-            device.close()
-            raise
-        return backend
-
-    def _program(self, key: EngineKey, options: BuildOptions) -> Program:
-        """The engine from the cache, else built. One that doesn't load is built anew, once."""
-        cache, make = self._parts.cache, self._parts.make_program
-        self._progress("loading the engine", 0.1)
-        kept = cache.load(key)
+        with _closed_on_failure(device):
+            self._check_free(device)
+            card = device.card
+            key = self._key(card)
+            self._progress("loading the engine", 0.1)
+            kept = self._load(key)
         if kept is not None:
             try:
-                return make(self._library, kept, cache.load(_compiled_key(key)))
+                return self._start(device, key, kept, self._load(_compiled_key(key)))
             except OutOfDeviceMemory:
                 raise
             except BackendFailed as error:
-                cache.drop(key)
-                self.notes.append(f"the kept engine was built anew ({one_line(error)})")
+                self._forget(key)
+                self._notes.append(f"the kept engine was of no use ({one_line(error)})")
+            device = self._parts.make_device()
+        with _closed_on_failure(device):
+            engine = self._build(card)
+            self._parts.cache.store(key, engine)
+        self._progress("loading the engine", 0.7)
+        try:
+            return self._start(device, key, engine, None)
+        except OutOfDeviceMemory:
+            raise
+        except BackendFailed:
+            self._forget(key)
+            raise
+
+    def _start(self, device: Device, key: EngineKey, engine: bytes, compiled: bytes | None) -> TensorRtBackend:
+        """Load an engine on `device`, which is closed where that fails, and warm it up."""
+        with _closed_on_failure(device):
+            program = self._parts.make_program(self._library, engine, compiled)
+            with _closed_on_failure(program):
+                backend = TensorRtBackend(self._checkpoint, device, program, self._library.title, self._tier.graphs)
+                self._check_limit(backend)
+                self._progress("warming up", 0.8)
+                backend.warm_up()
+                self._keep_compiled(key, program, compiled)
+        self._progress("ready", 1.0)
+        return backend
+
+    def _load(self, key: EngineKey) -> bytes | None:
+        """What is kept; why it isn't any more becomes a note."""
+        kept = self._parts.cache.load(key)
+        if kept.problem:
+            self._notes.append(f"made anew: {kept.problem}")
+        return kept.data
+
+    def _forget(self, key: EngineKey) -> None:
+        self._parts.cache.drop(key)
+        self._parts.cache.drop(_compiled_key(key))
+
+    def _build(self, card: Card) -> bytes:
+        if not self._may_build:
+            raise BackendFailed("; ".join([*self._notes, "no engine is kept, and building one would halt play"]))
         self._progress("building the engine", 0.2)
         manifest = self._checkpoint.manifest
-        path = self._checkpoint.folder / manifest.graphs.step
         inputs, outputs = step_tensors(manifest)
-        engine = build_engine(self._library, _half(path), options, [*inputs, *outputs])
-        cache.store(key, engine)
-        self._progress("loading the engine", 0.7)
-        return make(self._library, engine, None)
+        graph = _half(self._checkpoint.folder / manifest.graphs.step, card.capability)
+        return build_engine(self._library, graph, self._options(card), [*inputs, *outputs])
 
-    def _key(self, card: Card, options: BuildOptions) -> EngineKey:
+    def _check_free(self, device: Device) -> None:
+        manifest = self._checkpoint.manifest
+        # What scratch really takes is known only when it is asked for: the smaller tiers just try.
+        scratch = estimate_scratch(manifest) if self._tier.workspace is None else 0
+        need, free = estimate_fixed(manifest) + scratch, device.free_bytes()
+        if free < need:
+            raise OutOfDeviceMemory(f"about {show_size(need)} are needed, {show_size(free)} are free")
+
+    def _key(self, card: Card) -> EngineKey:
         manifest = self._checkpoint.manifest
         return EngineKey(
             graph_sha256=manifest.files[manifest.graphs.step].sha256,
@@ -161,37 +205,54 @@ class _Opening:
             card=card.name,
             capability=card.architecture,
             driver=card.driver,
-            flags=options.flags(),
+            flags=self._options(card).flags(),
         )
 
-    def _capability(self, card: Card) -> tuple[int, int] | None:
+    def _options(self, card: Card) -> BuildOptions:
         """TensorRT-RTX is told the chip; the full library builds for the one that is here, by timing on it."""
-        return card.capability if hasattr(self._library.module, "ComputeCapability") else None
+        told = hasattr(self._library.module, "ComputeCapability")
+        return BuildOptions(card.capability if told else None, self._tier.workspace)
 
     def _check_limit(self, backend: TensorRtBackend) -> None:
         taken = backend.memory + RUNTIME_BYTES
         if self._vram_limit is not None and taken > self._vram_limit:
             raise OutOfDeviceMemory(f"{show_size(taken)} are taken, the limit is {show_size(self._vram_limit)}")
 
-    def _keep_compiled(self, key: EngineKey, program: Program) -> None:
+    def _keep_compiled(self, key: EngineKey, program: Program, loaded: bytes | None) -> None:
         """Keep what was compiled while warming up, unless that is what was loaded."""
-        compiled = program.compiled()
-        if compiled and compiled != self._parts.cache.load(_compiled_key(key)):
+        try:
+            compiled = program.compiled()
+        except BackendFailed:  # what runs, runs: the next start only compiles again
+            return
+        if compiled and compiled != loaded:
             self._parts.cache.store(_compiled_key(key), compiled)
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+@contextlib.contextmanager
+def _closed_on_failure(held: _Closable) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        held.close()
+        raise
 
 
 def _compiled_key(key: EngineKey) -> EngineKey:
     return replace(key, part="compiled")
 
 
-def _half(path: Path) -> bytes:
+def _half(path: Path, capability: tuple[int, int]) -> bytes:
     """The half-precision graph of a shipped one. Whatever is wrong with it, another backend may still play."""
     try:
         from engine.backends.half_graph import half_graph  # needs a package that only this way to play needs
     except ImportError as error:
         raise BackendFailed("the onnx package is not installed: `pip install dreamcade[rtx]`") from error
     try:
-        return half_graph(path.read_bytes(), str(path))
+        return half_graph(path.read_bytes(), str(path), capability)
     except BadInput as error:
         raise BackendFailed(str(error)) from error
     except OSError as error:

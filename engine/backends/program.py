@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from engine.backends.base import BackendFailed, OutOfDeviceMemory
 from engine.backends.library import Library
 
 
@@ -23,7 +22,8 @@ class Program(Protocol):
         """Queue one step."""
 
     def compiled(self) -> bytes | None:
-        """What was compiled while running, to be kept for the next start; None where nothing is."""
+        """What was compiled while running, to be kept for the next start; None where nothing is. Raises
+        BackendFailed."""
 
     def close(self) -> None:
         """Let go of it all."""
@@ -34,33 +34,39 @@ class EngineProgram:
 
     def __init__(self, library: Library, engine: bytes, compiled: bytes | None = None) -> None:
         """Load `engine`, and what was `compiled` of it before. Raises BackendFailed where the library refuses."""
-        trt: Any = library.module
         self._library = library
-        library.complaint()
-        self._runtime = trt.Runtime(library.log)
-        self._engine: Any = None if self._runtime is None else self._runtime.deserialize_cuda_engine(engine)
-        if self._engine is None:
-            raise self._failed("loads no such engine")
         self._cache: Any = None
-        self._context = self._make_context(compiled)
-        if self._context is None:
-            raise self._failed("can't run the engine")
-        self.memory = len(engine) + int(self._engine.device_memory_size_v2)
+        library.complaint()
+        with library.guarded("loads no such engine"):
+            self._runtime = library.module.Runtime(library.log)
+            self._engine: Any = None if self._runtime is None else self._runtime.deserialize_cuda_engine(engine)
+            if self._engine is None:
+                raise library.failure("loads no such engine")
+        with library.guarded("can't run the engine"):
+            self._context = self._make_context(compiled)
+            if self._context is None:
+                raise library.failure("can't run the engine")
+            self.memory = len(engine) + int(self._engine.device_memory_size_v2)
 
     def bind(self, addresses: Mapping[str, int]) -> None:
-        """Read and write the tensors of these names at these addresses from now on."""
-        for name, address in addresses.items():
-            if not self._context.set_tensor_address(name, address):
-                raise self._failed(f"has no tensor {name}")
+        """Read and write the tensors of these names at these addresses from now on. Raises BackendFailed."""
+        with self._library.guarded("binds no tensors"):
+            for name, address in addresses.items():
+                if not self._context.set_tensor_address(name, address):
+                    raise self._library.failure(f"has no tensor {name}")
 
     def enqueue(self, stream: int) -> None:
-        """Queue one step."""
-        if not self._context.execute_async_v3(stream):
-            raise self._failed("did not run a step")
+        """Queue one step. Raises BackendFailed."""
+        with self._library.guarded("did not run a step"):
+            if not self._context.execute_async_v3(stream):
+                raise self._library.failure("did not run a step")
 
     def compiled(self) -> bytes | None:
         """The kernels that TensorRT-RTX compiled for this card; None from the full library, which compiles none."""
-        return None if self._cache is None else bytes(self._cache.serialize())
+        if self._cache is None:
+            return None
+        with self._library.guarded("keeps no kernels"):
+            return bytes(self._cache.serialize())
 
     def close(self) -> None:
         """Let go of it all, in the order that the library asks for."""
@@ -79,8 +85,3 @@ class EngineProgram:
             self._cache.deserialize(compiled)  # False where it is of another driver: all is then compiled anew
         config.set_runtime_cache(self._cache)
         return self._engine.create_execution_context(config)
-
-    def _failed(self, what: str) -> BackendFailed:
-        words = self._library.complaint() or "no reason given"
-        kind = OutOfDeviceMemory if "out of memory" in words.lower().replace("outofmemory", "out of memory") else None
-        return (kind or BackendFailed)(f"{self._library.title} {what}: {words}")

@@ -22,7 +22,7 @@ class SteadyBackend:
     """Steps `first` until it fails; from then on, what `spare` gives for the failure, from the same state.
 
     The step that failed is done again there, so play goes on from its last frame. What `spare` gives is warm, its state
-    zero; it raises BackendFailed where nothing is left.
+    zero; it raises BackendFailed where nothing is left, and from then on so does everything here.
     """
 
     def __init__(self, first: Backend, spare: Callable[[BackendFailed], Backend]) -> None:
@@ -30,6 +30,7 @@ class SteadyBackend:
         self._spare = spare
         self._since: list[Step] = []  # done since the state was copied
         self._kept: dict[str, npt.NDArray[Any]] | None = None  # None: zero
+        self._lost: BackendFailed | None = None  # why nothing runs any more
 
     @property
     def info(self) -> BackendInfo:
@@ -68,27 +69,44 @@ class SteadyBackend:
         self._since, self._kept = [], None
 
     def close(self) -> None:
-        """Let go of what runs now."""
-        self._now.close()
+        """Let go of what runs now; what was lost is closed already."""
+        if self._lost is None:
+            self._now.close()
 
     def _do(self, work: Callable[[Backend], Result]) -> Result:
         while True:
+            if self._lost is not None:
+                raise BackendFailed(f"nothing is left to play on: {self._lost}")
             try:
                 return work(self._now)
             except BackendFailed as error:
                 self._take_over(error)
 
     def _take_over(self, error: BackendFailed) -> None:
-        """Bring the state to the next backend: read from the failed one where it still can be, else made again."""
+        """Bring the state to the next backend that bears it: read from the failed one where it still can be, else made
+        again."""
         failed = self._now
         try:
             state, again = failed.get_state(), []
         except BackendFailed:
             state, again = self._kept or {}, self._since
-        with contextlib.suppress(BackendFailed):  # first, for the next one may want its memory
-            failed.close()
-        self._now = self._spare(error)
-        if state:
-            self._now.set_state(state)
-        for step in again:
-            self._now.step(*step)
+        _close(failed)  # first, for the next one may want its memory
+        while True:
+            self._lost = error  # and so it stays where the next line raises
+            backend = self._spare(error)
+            try:
+                if state:
+                    backend.set_state(state)
+                for step in again:
+                    backend.step(*step)
+            except BackendFailed as further:
+                _close(backend)
+                error = further
+            else:
+                self._now, self._lost = backend, None
+                return
+
+
+def _close(backend: Backend) -> None:
+    with contextlib.suppress(BackendFailed):
+        backend.close()

@@ -9,17 +9,35 @@ import numpy as np
 from models.manifest import BadInput, Manifest
 
 GIB = 1 << 30
-RUNTIME_BYTES = 400 << 20  # assumed: what a CUDA context and the library keep for themselves on a consumer card
-ENGINE_SHARE = 1.2  # an engine's bytes over those of its weights in half precision, and what comes on top: tables and
-ENGINE_BYTES = 16 << 20  # the products that stay float32
-SCRATCH_BYTES = 64 << 20
+RUNTIME_BYTES = 400 << 20  # assumed, measured on no card: what a CUDA context and the library keep for themselves
+ENGINE_SHARE = 1.2  # an engine's bytes over those of its weights in half precision, and what comes on top: kernels,
+ENGINE_BYTES = (
+    16 << 20
+)  # tables and the products that stay float32; the shipped worlds' engines take 12 to 15 MB in all
+WORKSPACE_BYTES = 32 << 20  # what layers may ask for where memory is short; assumed to do where it isn't
 _UNITS = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": GIB, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 
 
 def estimate_need(manifest: Manifest) -> int:
-    """Bytes on a card: runtime, engine, scratch and both sets of the state. An estimate, on the safe side."""
-    state = sum(spec.size * np.dtype(spec.dtype).itemsize for spec in manifest.state)
-    return RUNTIME_BYTES + int(2 * manifest.cost.parameters * ENGINE_SHARE) + ENGINE_BYTES + SCRATCH_BYTES + 2 * state
+    """Bytes on a card: runtime (assumed), engine, both sets of the state, scratch. It may be too low where a runtime
+    keeps more for itself."""
+    return RUNTIME_BYTES + estimate_fixed(manifest) + estimate_scratch(manifest)
+
+
+def estimate_fixed(manifest: Manifest) -> int:
+    """Bytes of that which can't be given up: the engine and both sets of the state."""
+    return estimate_engine(manifest) + 2 * sum(spec.size * np.dtype(spec.dtype).itemsize for spec in manifest.state)
+
+
+def estimate_engine(manifest: Manifest) -> int:
+    """Bytes of an engine, from the number of weights."""
+    return int(2 * manifest.cost.parameters * ENGINE_SHARE) + ENGINE_BYTES
+
+
+def estimate_scratch(manifest: Manifest) -> int:
+    """Bytes of the tensors between the kernels, as if none made room for another within a step, and of what kernels ask
+    for. Each is written and read, so they take about half of a frame's traffic."""
+    return manifest.cost.bytes // 2 + WORKSPACE_BYTES
 
 
 def parse_size(text: str, field: str) -> int:

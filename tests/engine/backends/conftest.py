@@ -1,4 +1,5 @@
-"""A card made of host memory: addresses are real, work is queued, graphs are recorded, and it fails on cue."""
+"""A card made of host memory: addresses are real, work is queued, graphs are recorded, it fails on cue, and whoever
+uses it after its end is told. Tests that need a real card are skipped where there is none."""
 
 from __future__ import annotations
 
@@ -15,13 +16,14 @@ import onnxruntime as ort
 import pytest
 
 from engine.backends.base import BackendFailed
-from engine.backends.device import Card
+from engine.backends.device import Card, find_card
 from engine.backends.engine_cache import EngineCache
 from engine.backends.graph_tensors import step_tensors
 from engine.backends.layout import lay_out
 from engine.backends.library import Library, find_library
 from engine.backends.opening import Parts
 from engine.checkpoint import Checkpoint
+from engine.measuring.memory import list_cards
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -41,6 +43,7 @@ class ScriptedDevice:
         self._recording: list[Callable[[], None]] | None = None
 
     def free_bytes(self) -> int:
+        self.cue("free_bytes")
         return self._free
 
     def allocate(self, size: int) -> int:
@@ -48,6 +51,7 @@ class ScriptedDevice:
         return int(self._block(size).ctypes.data)
 
     def allocate_pinned(self, size: int) -> Bytes:
+        self.cue("allocate_pinned")
         block = self._block(size)
         block.fill(0)
         return block
@@ -79,7 +83,10 @@ class ScriptedDevice:
             work()
 
     def close(self) -> None:
+        assert not self.closed, "a card is closed once"
         self.closed = True
+        for block in self._blocks:
+            block.fill(0xDD)  # what is still looked at is no result any more
 
     def queue(self, work: Callable[[], Any], call: str) -> None:
         self.cue(call)
@@ -87,6 +94,7 @@ class ScriptedDevice:
 
     def cue(self, call: str) -> None:
         """Count a call and fail where the script says so."""
+        assert not self.closed, f"{call} after the card was closed"
         self.calls[call] += 1
         count, error = self.fails.get(call, (0, BackendFailed("")))
         if count and self.calls[call] >= count:
@@ -113,9 +121,12 @@ class ScriptedProgram:
         self.closed = False
 
     def bind(self, addresses: Mapping[str, int]) -> None:
+        assert not self.closed
+        self._device.cue("bind")
         self._addresses |= addresses
 
     def enqueue(self, stream: int) -> None:
+        assert not self.closed
         assert stream == self._device.stream
         bound = dict(self._addresses)
         self._device.queue(lambda: self._run(bound), "enqueue")
@@ -124,6 +135,7 @@ class ScriptedProgram:
         return b"kernels"
 
     def close(self) -> None:
+        assert not self._device.closed, "the card goes last"
         self.closed = True
 
     def _run(self, bound: dict[str, int]) -> None:
@@ -138,6 +150,15 @@ class ScriptedProgram:
         layout = lay_out([spec])
         memory = (ctypes.c_uint8 * layout.size).from_address(address)
         return layout.views(np.ctypeslib.as_array(memory))[spec.name]
+
+
+@pytest.fixture(autouse=True)
+def _card_where_needed(request: pytest.FixtureRequest) -> None:
+    """Skip what needs a card where NVML and CUDA know none; a card that can't be used fails the test."""
+    if request.node.get_closest_marker("gpu") is not None and not list_cards():
+        with pytest.raises(BackendFailed) as error:
+            find_card()
+        pytest.skip(str(error.value))
 
 
 @pytest.fixture(scope="session")

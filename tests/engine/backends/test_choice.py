@@ -11,6 +11,7 @@ import pytest
 
 from engine.backends.base import BackendFailed, NoCard, OutOfDeviceMemory
 from engine.backends.choice import Choice, make_backend
+from engine.backends.engine_cache import EngineCache
 from engine.backends.library import Library
 from engine.backends.wish import BackendName, BackendWish
 from engine.checkpoint import Checkpoint
@@ -109,15 +110,36 @@ def _step_both(mine: Session, cpus: Session, steps: int) -> None:
 def test_out_of_memory_in_play_steps_down_and_goes_on(played: Any, make_device: Any) -> None:
     mine, cpus, seen = played(make_device())
     _step_both(mine, cpus, 5)
-    for number, note in enumerate(["a smaller workspace", "no CUDA graph"]):
-        call = "launch"
-        seen.devices[number].fails[call] = (1, SHORT)
-        _step_both(mine, cpus, 5)
-        assert mine.backend.info.name == "tensorrt" and note in mine.backend.info.note
-        assert seen.devices[number].closed
-    seen.devices[2].fails["enqueue"] = (1, SHORT)
+    seen.devices[0].fails["launch"] = (1, SHORT)
     _step_both(mine, cpus, 5)
-    assert mine.backend.info.name == "onnx" and "out of memory" in mine.backend.info.note
+    info = mine.backend.info
+    assert info.name == "tensorrt" and info.note == f"memory is short: no CUDA graph ({SHORT})"
+    assert seen.devices[0].closed and not seen.devices[1].calls["capture"]
+    assert [engine for engine, _ in seen.loaded] == 2 * [seen.loaded[0][0]]  # the engine is the same: nothing is built
+    seen.devices[1].fails["enqueue"] = (1, SHORT)
+    _step_both(mine, cpus, 5)
+    assert mine.backend.info.name == "onnx" and mine.backend.info.note == f"TensorRT stopped: {SHORT}"
+    assert len(seen.devices) == 2
+
+
+def test_play_never_waits_for_a_build(played: Any, make_device: Any, cache: EngineCache) -> None:
+    mine, cpus, seen = played(make_device())
+    _step_both(mine, cpus, 5)
+    cache.clear()
+    seen.devices[0].fails["launch"] = (1, SHORT)
+    _step_both(mine, cpus, 5)
+    assert mine.backend.info.name == "onnx" and "building one would halt play" in mine.backend.info.note
+
+
+def test_a_second_card_that_fails_on_the_way_leads_to_the_cpu(played: Any, make_device: Any) -> None:
+    """It warms up, but not even the steps that bring the state back succeed."""
+    waiting = make_device()
+    mine, cpus, seen = played(make_device(), waiting)
+    _step_both(mine, cpus, 5)
+    seen.devices[0].fails = {"launch": (1, SHORT), "download": (1, SHORT)}  # the state is lost
+    waiting.fails["enqueue"] = (7, SHORT)  # six of warming up
+    _step_both(mine, cpus, 5)
+    assert mine.backend.info.name == "onnx" and waiting.closed
 
 
 def test_another_failure_in_play_goes_to_the_cpu_at_once(played: Any, make_device: Any) -> None:

@@ -89,6 +89,58 @@ def test_the_last_products_before_a_choice_stay_exact() -> None:
     assert halved == {"one", "two", "aside"}
 
 
+def _chosen(product: onnx.NodeProto, *weights: onnx.TensorProto) -> bytes:
+    """A product of x [1,3,5] or [3,5], and a choice from what it gives."""
+    rows = [1, 3, 5] if product.op_type == "MatMul" else [3, 5]
+    graph = helper.make_graph(
+        [product, helper.make_node("ArgMax", ["out"], ["code"], axis=-1, keepdims=0)],
+        "product",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, rows)],
+        [
+            helper.make_tensor_value_info("out", TensorProto.FLOAT, [*rows[:-1], 4]),
+            helper.make_tensor_value_info("code", TensorProto.INT64, rows[:-1]),
+        ],
+        initializer=weights,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    return bytes(model.SerializeToString())
+
+
+def _weight(name: str, *shape: int) -> onnx.TensorProto:
+    return numpy_helper.from_array(np.random.default_rng(1).standard_normal(shape).astype(np.float32), name)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _chosen(helper.make_node("MatMul", ["x", "w"], ["out"]), _weight("w", 5, 4)),
+        _chosen(helper.make_node("Gemm", ["x", "w"], ["out"]), _weight("w", 5, 4)),
+        _chosen(
+            helper.make_node("Gemm", ["x", "w", "b"], ["out"], transB=1),
+            *(_weight("w", 4, 5), _weight("b", 4)),
+        ),
+    ],
+    ids=["MatMul", "Gemm", "Gemm with bias"],
+)
+def test_a_chip_without_float_products_gets_convolutions_of_the_same_values(data: bytes) -> None:
+    mended = half_graph(data, "x", (7, 5))
+    ops = {node.op_type for node in onnx.load_from_string(mended).graph.node}
+    assert "Conv" in ops and not ops & {"MatMul", "Gemm"}
+    assert half_graph(data, "x", (8, 6)) == half_graph(data, "x") != mended
+    shape = [1, 3, 5] if b"MatMul" in data else [3, 5]
+    feed = {"x": np.random.default_rng(2).standard_normal(shape).astype(np.float32)}
+    (wanted, code), (got, same) = (
+        ort.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(None, feed) for graph in (data, mended)
+    )
+    assert np.allclose(wanted, got, rtol=0, atol=1e-6) and np.array_equal(code, same)
+
+
+def test_a_product_that_cannot_be_a_convolution_is_told() -> None:
+    scaled = _chosen(helper.make_node("Gemm", ["x", "w"], ["out"], alpha=2.0), _weight("w", 5, 4))
+    with pytest.raises(BadInput, match="node Gemm: expected a plain product with weights before a choice"):
+        half_graph(scaled, "x", (7, 5))
+
+
 def test_the_shipped_graph_is_not_changed(tiny_world: Path) -> None:
     path = tiny_world / read_manifest(tiny_world).graphs.step
     before = path.read_bytes()

@@ -7,7 +7,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from engine.backends.base import BackendFailed
+from engine.backends.base import BackendFailed, OutOfDeviceMemory
 from engine.backends.library import Library, find_library, installed_libraries
 
 
@@ -51,3 +51,30 @@ def test_asking_imports_nothing() -> None:
     before = set(sys.modules)
     installed_libraries()
     assert not {"tensorrt", "tensorrt_rtx"} & (set(sys.modules) - before)
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "kind"),
+    [
+        ("Error Code 1: Cuda Runtime (out of memory)", None, OutOfDeviceMemory),
+        ("Error Code 2: OutOfMemory (Requested size was 9 bytes.)", None, OutOfDeviceMemory),
+        ("", MemoryError("std::bad_alloc"), OutOfDeviceMemory),
+        ("FP32 GEMM is not supported", None, BackendFailed),
+        ("", TypeError("pybind11::init():\nfactory function returned nullptr"), BackendFailed),
+        ("", None, BackendFailed),
+    ],
+)
+def test_a_failure_tells_whether_memory_was_short(
+    library: Library, words: str, error: Exception | None, kind: type[BackendFailed]
+) -> None:
+    if words:
+        library.log.log(library.module.ILogger.Severity.ERROR, words)
+    failure = library.failure("builds no engine", error)
+    reason = words or " ".join(str(error or "no reason given").split())
+    assert type(failure) is kind and str(failure) == f"{library.title} builds no engine: {reason}"
+
+
+def test_what_the_bindings_raise_is_a_failed_backend(library: Library) -> None:
+    with pytest.raises(BackendFailed, match="runs no step: odd") as told, library.guarded("runs no step"):
+        raise TypeError("odd")
+    assert isinstance(told.value.__cause__, TypeError)

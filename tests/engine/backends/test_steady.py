@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.backends.base import Backend, BackendFailed
+from engine.backends.base import Backend, BackendFailed, OutOfDeviceMemory
 from engine.backends.onnx import OnnxBackend
 from engine.backends.steady import KEEP_EVERY, SteadyBackend
 from engine.backends.tensorrt import TensorRtBackend
@@ -17,6 +17,7 @@ from engine.session import Session
 from models.actions import Action
 
 LOST = BackendFailed("CUDA: the card fell off the bus")
+SHORT = OutOfDeviceMemory("CUDA: Malloc: out of memory")
 PLAY = [Action.RIGHT, Action.JUMP, Action.NOOP, Action.LEFT, Action.RIGHT_JUMP]
 
 
@@ -86,3 +87,34 @@ def test_where_nothing_is_left_the_failure_is_told(make_steady: Any) -> None:
     device.fails["launch"] = (1, LOST)
     with pytest.raises(BackendFailed, match="off the bus"):
         steady.step(np.zeros(16, np.int64), 0, np.zeros(16, np.float32))
+    assert device.closed
+    for use in (steady.get_state, steady.reset, lambda: steady.encode(np.zeros((32, 32), np.uint8))):
+        with pytest.raises(BackendFailed, match=r"nothing is left to play on: .*off the bus"):
+            use()  # and not on the closed card, which would tell
+    steady.close()
+
+
+@pytest.mark.parametrize("survives", [True, False], ids=["state can be read", "state is lost"])
+def test_one_that_fails_while_it_takes_over_is_passed_over(
+    checkpoint: Checkpoint, make_steady: Any, make_device: Any, make_program: Any, survives: bool
+) -> None:
+    second = make_device()
+
+    def spare(error: BackendFailed) -> Backend:
+        if second.closed:
+            return OnnxBackend(checkpoint, 1, str(error))
+        backend = TensorRtBackend(checkpoint, second, make_program(second, checkpoint), "TensorRT 1", True)
+        backend.warm_up()
+        second.fails = {"upload" if survives else "launch": (1, SHORT)}
+        return backend
+
+    steady, device = make_steady(spare)
+    session, untroubled = Session(checkpoint, steady), Session(checkpoint, OnnxBackend(checkpoint, 1))
+    for one in (session, untroubled):
+        one.reset(2, 9)
+    for number in range(20):
+        if number == 7:
+            device.fails = {"launch": (1, LOST)} if survives else {"launch": (1, LOST), "download": (1, LOST)}
+        action = PLAY[number % len(PLAY)]
+        assert np.array_equal(session.step(action).tokens, untroubled.step(action).tokens)
+    assert device.closed and second.closed and session.backend.info.note == str(SHORT)

@@ -38,6 +38,8 @@ def test_need_grows_with_the_world(checkpoint: Checkpoint) -> None:
     large = manifest.model_copy(update={"cost": manifest.cost.model_copy(update={"parameters": 10**9})})
     assert RUNTIME_BYTES < estimate_need(manifest) < GIB
     assert estimate_need(large) > 2 * 10**9
+    wide = manifest.model_copy(update={"cost": manifest.cost.model_copy(update={"bytes": 10**9 + 1000})})
+    assert estimate_need(wide) - estimate_need(manifest) == 10**9 // 2
 
 
 def test_sizes_for_people() -> None:
