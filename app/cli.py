@@ -32,7 +32,19 @@ app = typer.Typer(
 worlds_app = typer.Typer(help="The worlds that are here; others from a hub and to it.", add_completion=False)
 app.add_typer(worlds_app, name="worlds")
 
-JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the figures to FILE.")]
+
+def _target(parameter: typer.CallbackParam, path: Path | None) -> Path | None:
+    """The path of a figures' file, tried before anything is measured. Raises BadInput."""
+    if path is not None:
+        from engine.measuring.figures_file import check_target
+
+        check_target(path, parameter.opts[0])
+    return path
+
+
+JsonOption = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", callback=_target, help="Also write the figures to FILE.")
+]
 WorldOption = Annotated[str | None, typer.Option("--world", help="A known world's name, or a world's folder.")]
 RepoArgument = Annotated[str, typer.Argument(metavar="ORG/NAME", help="A repository of the hub.")]
 ThreadsOption = Annotated[
@@ -189,8 +201,14 @@ def bench(
         Path | None, typer.Option("--graphs", metavar="DIR", help="The worlds in DIR, such as a ladder's rungs.")
     ] = None,
     submit: Annotated[
-        Path | None, typer.Option("--submit", metavar="FILE", help="Write an anonymous report that can be sent in.")
+        Path | None,
+        typer.Option(
+            "--submit", metavar="FILE", callback=_target, help="Write an anonymous report that can be sent in."
+        ),
     ] = None,
+    project_only: Annotated[
+        bool, typer.Option("--project-only", help="Run nothing: only calculate what an RTX 3060 would reach.")
+    ] = False,
     backend: BackendOption = None,
     vram_limit: VramOption = None,
     threads: ThreadsOption = None,
@@ -198,9 +216,16 @@ def bench(
 ) -> None:
     """Measure the closed loop on every backend: unthrottled and paced, compute and interval times, key to screen,
     memory, cold and warm start."""
-    from app.console.bench import missed_targets, print_bench, run_bench
+    from app.console.bench import missed_targets, print_bench, print_projections, run_bench, run_projection
     from app.console.submission import anonymous_report
 
+    if project_only:
+        if submit is not None or strict or window:
+            raise BadInput("--project-only: expected no --submit, --strict or --window with it, nothing is measured")
+        document = run_projection(world, graphs, _wish(backend, threads, vram_limit).vram_limit)
+        print_projections(document)
+        _write_json(json_file, document)
+        return
     names = [BackendName.ONNX, BackendName.TENSORRT] if backend is None else [backend]
     wishes = [_wish(name, threads, vram_limit) for name in names]
     document = run_bench(world, graphs, frames, window, wishes)
@@ -290,7 +315,7 @@ def soak(
     """Play all worlds without a window for long: rewind, save, load, record, verify, and report what gave way."""
     from app.console.soak import run_soak
 
-    document, missed = run_soak(world, minutes, seed, _wish(backend, threads, vram_limit))
+    document, missed = run_soak(world, minutes, seed, _wish(backend, threads, vram_limit), _complain)
     _write_json(json_file, document)
     for line in missed:
         _complain(line)
@@ -370,13 +395,28 @@ def worlds_remove(
 @app.command()
 def doctor(
     clear_cache: Annotated[bool, typer.Option("--clear-cache", help="Delete the engines that were kept.")] = False,
+    build_for: Annotated[
+        str | None,
+        typer.Option("--build-for", metavar="X.Y", help="Build the worlds' engines for a compute capability: 8.6."),
+    ] = None,
     settings: SettingsOption = None,
     json_file: JsonOption = None,
 ) -> None:
-    """What this machine has, and what that means for play."""
+    """What this machine has, and what that means for play; with --build-for, whether engines for a card that needn't be
+    here can be built, how large they are and how long it takes."""
     from app.console.doctor import clear_engines, examine
     from app.settings.reading import load_settings
 
+    if build_for is not None:
+        from app.console.engines import build_engines
+
+        if clear_cache:
+            raise BadInput("--build-for: expected no --clear-cache with it")
+        report = build_engines(build_for, _complain)
+        _write_json(json_file, report)
+        if any(engine["problem"] is not None for engine in report["engines"]):
+            raise typer.Exit(FINDING)
+        return
     if clear_cache:
         clear_engines()
     _write_json(json_file, examine(load_settings(settings, _complain), settings))

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from models.manifest import BadInput
 
@@ -21,7 +22,18 @@ World = Annotated[str, typer.Option("--world", help="platformer or puzzle")]
 PresetName = Annotated[str, typer.Option("--preset", help="tiny, cpu, gpu, or a YAML file")]
 RunFolder = Annotated[Path, typer.Option("--run", help="folder of the run: data, checkpoints, curves")]
 Minutes = Annotated[float | None, typer.Option(min=0.01, help="the stage's budget of time; the preset's otherwise")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="also write the figures to this file")]
+
+
+def _target(parameter: typer.CallbackParam, path: Path | None) -> Path | None:
+    """The path of a figures' file, tried before anything is measured. Raises BadInput."""
+    if path is not None:
+        from engine.measuring.figures_file import check_target
+
+        check_target(path, parameter.opts[0])
+    return path
+
+
+JsonFile = Annotated[Path | None, typer.Option("--json", callback=_target, help="also write the figures to this file")]
 
 
 @app.command()
@@ -253,8 +265,9 @@ def ladder(
     from training.ladder import RUNGS, build_ladder
 
     console = Console()
-    build_ladder(out, RUNGS[:count], lambda line: console.print(line, highlight=False))
-    console.print(f"measure them: dreamcade bench --graphs {out}", highlight=False, soft_wrap=True)
+    build_ladder(out, RUNGS[:count], lambda line: console.print(line, highlight=False, markup=False))
+    line = f"measure them: dreamcade bench --graphs {out}; only calculate: --project-only with it"
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -267,9 +280,25 @@ def bench(
     json_file: JsonFile = None,
 ) -> None:
     """Measure the closed loop like `dreamcade bench`, with torch beside it: eager, and compiled with CUDA graphs."""
-    from training.torch_bench import bench_torch
+    with Console(stderr=True).status("") as status:
+        console, began = status.console, time.monotonic()
 
-    _show(bench_torch(world, preset, run, frames, device), json_file)
+        def tell(line: str) -> None:
+            if console.is_terminal:
+                status.update(escape(line))
+            else:
+                console.print(f"{time.monotonic() - began:5.0f} s  {line}", highlight=False, markup=False)
+
+        tell("loading torch")
+        from training.torch_bench import bench_table, bench_torch
+
+        document = bench_torch(world, preset, run, frames, device, tell)
+    console = Console()
+    console.print(bench_table(document))
+    for skipped in document["skipped"]:
+        console.print(f"{skipped['backend']}: not measured: {skipped['reason']}", highlight=False, markup=False)
+    if json_file is not None:
+        _write_json(document, json_file)
 
 
 def _run(world: str, preset_name: str, folder: Path, minutes: dict[str, float | None]) -> Any:

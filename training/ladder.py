@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from models.dynamics import DynamicsModel
-from models.manifest import Manifest, Provenance
+from models.manifest import BadInput, Manifest, Provenance
 from models.tokenizer import Tokenizer
 from training.dynamics_stage import dynamics_config
 from training.export import Sampling
@@ -60,7 +60,11 @@ RUNGS = (
 def build_ladder(
     out: Path, rungs: Sequence[Rung] = RUNGS, tell: Callable[[str], None] = lambda line: None
 ) -> list[Manifest]:
-    """Seal every rung into a folder of its own under `out`. One that is there already is made anew."""
+    """Seal every rung into a folder of its own under `out`. One that is there already is made anew. Raises BadInput."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{out}: --out: expected a folder, or a place for one ({error.strerror or error})") from error
     starts = find_starts(WORLD, STARTS, CONTEXT, "choose", 0)
     made = []
     for rung in rungs:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.markup import escape
+from rich.table import Table
 
 from engine.backends.base import BackendFailed
 from engine.backends.choice import Choice
 from engine.backends.opening import Parts
 from engine.checkpoint import Checkpoint, find_world, load_checkpoint
-from engine.measuring.bench import EVERY_BACKEND, bench
+from engine.measuring.bench import EVERY_BACKEND, Tell, bench
 from models.dynamics import DynamicsModel
 from models.manifest import BadInput, Manifest
 from models.tokenizer import Tokenizer
@@ -24,17 +26,55 @@ from training.tokenizer_stage import tokenizer_config
 from training.torch_backend import TorchBackend
 
 
-def bench_torch(world: str, preset: str, run: Path | None, frames: int, device: str | None = None) -> dict[str, Any]:
+def bench_torch(
+    world: str,
+    preset: str,
+    run: Path | None,
+    frames: int,
+    device: str | None = None,
+    tell: Tell = lambda line: None,
+) -> dict[str, Any]:
     """The bench document of a checkpoint with torch's rows. Weights are those of `run`, or random ones of `preset`'s
-    shapes, which take as long. Raises BadInput."""
+    shapes, which take as long. `tell` hears what is done next. Raises BadInput."""
     folder = find_world(world)
+    where = find_device(device)
     manifest = load_checkpoint(folder).manifest
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     make = _step_maker(manifest, preset, run)
     others = {
         name: _opener(make, where, compiled) for name, compiled in (("torch eager", False), ("torch compile", True))
     }
-    return bench([folder], frames, wishes=EVERY_BACKEND, others=others)
+    return bench([folder], frames, wishes=EVERY_BACKEND, others=others, tell=tell)
+
+
+def find_device(name: str | None) -> torch.device:
+    """The device of this name, or the best one here. Raises BadInput where torch can't use it."""
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        if device.type not in ("cpu", "cuda"):
+            raise BadInput(f"--device: expected cpu or cuda, found {device.type}")
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # a name that is none, a build without CUDA, no driver
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise BadInput(f"--device: expected cpu or cuda as it is here, found {name} ({reason})") from error
+    return device
+
+
+def bench_table(document: dict[str, Any]) -> Table:
+    """The rows for people, a backend each."""
+    table = Table(show_edge=False)
+    titles = "backend", "device", "FPS", "paced FPS", "compute p50", "compute p99", "cold start", "memory", "VRAM peak"
+    for number, title in enumerate(titles):
+        table.add_column(title, justify="left" if number < 2 else "right")
+    for row in document["results"]:
+        figures = (
+            *((row[name], "") for name in ("fps", "fps_paced")),
+            *((row["compute_ms"][name], " ms") for name in ("p50", "p99")),
+            *((row["cold_start_s"], " s"), (row["rss_mb"], " MB"), (row["vram_peak_mb"], " MB")),
+        )
+        cells = ["not measured" if value is None else f"{value:.1f}{unit}" for value, unit in figures]
+        cells[-1] += ", whole card" if row["vram_whole_card"] else ""
+        table.add_row(escape(row["backend"]), escape(" ".join(row["device"].split())), *cells)
+    return table
 
 
 def _opener(
@@ -42,12 +82,12 @@ def _opener(
 ) -> Callable[[Checkpoint, Parts], Choice]:
     def open_backend(checkpoint: Checkpoint, parts: Parts) -> Choice:
         torch.compiler.reset()
-        backend = TorchBackend(checkpoint, make(), device, compiled)
         try:
+            backend = TorchBackend(checkpoint, make(), device, compiled)
             backend.warm_up()
-        except Exception as error:  # a compiler that isn't there, a driver that is too old: each in its own way
+        except Exception as error:  # no compiler, a driver that is too old, no memory: each in its own way
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise BackendFailed(f"{backend.info.name}: {reason}") from error
+            raise BackendFailed(f"{'torch compile' if compiled else 'torch eager'}: {reason}") from error
         return Choice(backend)
 
     return open_backend

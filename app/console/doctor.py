@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from app.settings.schema import Settings, default_settings_path
@@ -59,7 +60,7 @@ def examine(settings: Settings, settings_file: Path | None = None) -> dict[str, 
         table.add_column(title)
     for fact in facts:
         colour = COLOURS[fact.verdict]
-        table.add_row(f"[{colour}]●[/{colour}] {fact.name}", fact.value, fact.meaning)
+        table.add_row(f"[{colour}]●[/{colour}] {fact.name}", escape(fact.value), escape(fact.meaning))
     Console().print(table)
     return {"facts": [asdict(fact) for fact in facts]}
 
@@ -113,11 +114,12 @@ def _runtime_facts() -> list[Fact]:
 
 
 def _card_facts() -> list[Fact]:
-    """The cards by NVML, then what CUDA and TensorRT make of the first one."""
+    """The cards by NVML, then what CUDA makes of the first one."""
     cards = [_card_fact(*card) for card in list_cards()]
-    if not cards:
-        return [Fact("graphics card", "none by NVML", "good", "not needed: the model runs on the CPU")]
-    return [*cards, *_cuda_facts()]
+    if cards:
+        return [*cards, *_cuda_facts(missed=True)]
+    none = Fact("graphics card", "none by NVML", "good", "not needed: the model runs on the CPU")
+    return [none, *_cuda_facts(missed=False)]
 
 
 def _card_fact(name: str, total_mb: float, free_mb: float) -> Fact:
@@ -126,11 +128,16 @@ def _card_fact(name: str, total_mb: float, free_mb: float) -> Fact:
     return Fact("graphics card", f"{name}, {total_mb / 1024:.0f} GB, {free_mb / 1024:.1f} GB free", verdict, means)
 
 
-def _cuda_facts() -> list[Fact]:
+def _cuda_facts(missed: bool) -> list[Fact]:
+    """Driver and compute capability, or why there is none; `missed`: whether a card is here that could have played."""
     try:
         card = find_card()
     except BackendFailed as error:
-        return [Fact("CUDA", "can't be used", "note", f"{error}; the CPU plays")]
+        verdict: Verdict = "note" if missed else "good"
+        return [
+            Fact("driver", "none that can be used", verdict, f"{error}; the CPU plays"),
+            Fact("compute capability", "none", verdict, "no engine is built for play; --build-for builds one to see"),
+        ]
     return [
         Fact("driver", card.driver, "good", "CUDA answers"),
         Fact(
@@ -162,7 +169,9 @@ def _cache_fact() -> Fact:
 def clear_engines() -> None:
     """Delete all kept engines and say how many there were."""
     before = EngineCache().clear()
-    Console().print(f"deleted {before.entries} files, {show_size(before.size)}, from {before.folder}", highlight=False)
+    Console().print(
+        f"deleted {before.entries} files, {show_size(before.size)}, from {before.folder}", highlight=False, markup=False
+    )
 
 
 def _disk_fact(settings: Settings) -> Fact:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
 from app.play.beginnings import Beginning, begin_from_picture, branch_from
@@ -54,21 +55,21 @@ def run_headless(
     info = backend.info
     backend.close()
     if beginning is not None:
-        console.print(beginning.outcome(), highlight=False)
+        console.print(beginning.outcome(), highlight=False, markup=False)
     compute = report.compute_ms
     console.print(
-        f"[bold]{checkpoint.manifest.title}[/bold]: {report.frames} frames in {report.seconds:.2f} s, "
+        f"[bold]{escape(checkpoint.manifest.title)}[/bold]: {report.frames} frames in {report.seconds:.2f} s, "
         f"[cyan]{report.fps:.1f} FPS[/cyan], compute p50 {compute.p50:.1f} ms, p99 {compute.p99:.1f} ms"
     )
-    console.print(f"{info.name}: {info.version} on {' '.join(info.device.split())}", highlight=False)
+    console.print(f"{info.name}: {info.version} on {' '.join(info.device.split())}", highlight=False, markup=False)
     if info != opened:
         complain(f"{opened.name} did not last: {info.note}")
     whence = f"start {begin}, seed {rng_seed}, " if beginning is None else ""
-    console.print(f"{whence}autoplay {autoplay}, last digest {report.last_digest}", highlight=False)
+    console.print(f"{whence}autoplay {autoplay}, last digest {report.last_digest}", highlight=False, markup=False)
     if report.recording_problem is not None:
         raise BadInput(report.recording_problem)
     if report.recording is not None:
-        console.print(f"recorded: {report.recording}", highlight=False, soft_wrap=True)
+        console.print(f"recorded: {report.recording}", highlight=False, soft_wrap=True, markup=False)
     if report.video_problem is not None:
         console.print(report.video_problem, highlight=False, soft_wrap=True, markup=False)
     picture = None if beginning is None else beginning.picture()
@@ -93,7 +94,7 @@ def _open(checkpoint: Checkpoint, wish: BackendWish, console: Console, complain:
     with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as progress:
         task = progress.add_task("opening", total=1.0)
         choice = make_backend(
-            checkpoint, wish, lambda stage, share: progress.update(task, description=stage, completed=share)
+            checkpoint, wish, lambda stage, share: progress.update(task, description=escape(stage), completed=share)
         )
     if choice.problem is not None:
         complain(choice.problem)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.play.beginnings import open_recording
@@ -45,11 +46,11 @@ def verify_recording(folder: Path, world: str | None, threads: int | None, compl
     else:
         console.print(
             f"[red]differs[/red] at frame {report.first_difference} ({_place(record, report)}): "
-            f"recorded {report.expected}, now {report.got}; {_before(record, report)}",
+            f"recorded {escape(str(report.expected))}, now {escape(str(report.got))}; {_before(record, report)}",
             highlight=False,
         )
         for line in differences:
-            console.print(f"  {line}", highlight=False)
+            console.print(f"  {line}", highlight=False, markup=False)
     if record.torn:
         console.print("the last line was half written and is left out", highlight=False)
     return {

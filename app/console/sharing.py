@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.console.replay import Complain, recorded_backend
@@ -32,7 +33,9 @@ def export_session(
         if not record.entries:
             raise BadInput(f"{session}: recording: expected at least one frame, found none")
         size = write_share(record, target)
-        console.print(f"{target}: {record.frames} frames in {size} bytes", highlight=False, soft_wrap=True)
+        console.print(
+            f"{target}: {record.frames} frames in {size} bytes", highlight=False, soft_wrap=True, markup=False
+        )
     elif target.suffix == VIDEO_SUFFIX:
         _export_video(session, target, world, scale, threads, complain)
     else:
@@ -56,18 +59,20 @@ def import_session(
     differences = environment_differences(record, backend.info)
     if report.same:
         console.print(
-            f"[green]same[/green]: {folder} has all {report.frames} frames, as they were shared", highlight=False
+            f"[green]same[/green]: {escape(str(folder))} has all {report.frames} frames, as they were shared",
+            highlight=False,
         )
     else:
         same = (
             "none before it was compared" if report.last_same is None else f"frame {report.last_same} is still the same"
         )
         console.print(
-            f"[red]differs[/red] from frame {report.first_difference} on ({same}); {folder} has what came out here",
+            f"[red]differs[/red] from frame {report.first_difference} on ({same}); "
+            f"{escape(str(folder))} has what came out here",
             highlight=False,
         )
         for line in differences:
-            console.print(f"  {line}", highlight=False)
+            console.print(f"  {line}", highlight=False, markup=False)
     return {"folder": str(folder), "environment_differences": differences, "same": report.same, **asdict(report)}
 
 
@@ -84,7 +89,7 @@ def _export_video(
             progress.advance(task)
 
         export_video(record, checkpoint, backend, target, scale, advance)
-    console.print(f"{target}: {record.frames} frames", highlight=False, soft_wrap=True)
+    console.print(f"{target}: {record.frames} frames", highlight=False, soft_wrap=True, markup=False)
 
 
 def _progress(console: Console) -> Progress:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from app.play.overlay import show_number
@@ -23,15 +25,21 @@ DRIFT_MB = 20.0
 REWIND_SECONDS = 0.5
 
 
-def run_soak(world: str | None, minutes: float, seed: int, wish: BackendWish) -> tuple[dict[str, Any], list[str]]:
-    """Soak every bundled world, or one. Returns the figures for --json, and a line for every target missed."""
+def run_soak(
+    world: str | None, minutes: float, seed: int, wish: BackendWish, complain: Callable[[str], None]
+) -> tuple[dict[str, Any], list[str]]:
+    """Soak every bundled world, or one. Returns the figures for --json, and a line for every target missed. Why another
+    backend plays than was asked for is told to `complain`."""
     from engine.backends.choice import make_backend  # takes a while to import: not before the input is known to be good
 
     worlds = [load_checkpoint(folder) for folder in ([find_world(world)] if world else bundled_worlds())]
     console = Console()
 
     def make(checkpoint: Checkpoint) -> Backend:
-        return make_backend(checkpoint, wish).backend
+        choice = make_backend(checkpoint, wish)
+        if choice.problem is not None:
+            complain(f"{checkpoint.manifest.name}: {choice.problem}")
+        return choice.backend
 
     def tell(figures: SoakFigures) -> None:
         console.print(
@@ -46,7 +54,7 @@ def run_soak(world: str | None, minutes: float, seed: int, wish: BackendWish) ->
     missed = missed_targets(figures)
     console.print(_table(figures))
     for line in figures.problems[:20]:
-        console.print(f"[red]problem[/red] {line}", highlight=False)
+        console.print(f"[red]problem[/red] {escape(line)}", highlight=False)
     document = {"schema": 1, "machine": asdict(machine()), "minutes": minutes, "seed": seed, "missed": missed}
     return {**document, **shares(figures), "memory_drift": figures.memory_drift, **asdict(figures)}, missed
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from app.console.world_check import check_world
@@ -126,21 +127,21 @@ def _entry(folder: Path, manifest: Manifest) -> dict[str, Any]:
 
 
 def _table(entry: dict[str, Any]) -> Table:
-    table = Table(show_header=False, show_edge=False, title=f"[bold]{entry['name']}[/bold] · {entry['title']}")
+    table = Table(show_header=False, show_edge=False, title=f"[bold]{entry['name']}[/bold] · {escape(entry['title'])}")
     table.title_justify = "left"
     table.add_column(style="dim", min_width=18)
     table.add_column()
     table.add_row("genre", entry["genre"])
-    table.add_row("about", entry["description"] or "—")
+    table.add_row("about", escape(entry["description"]) or "—")
     table.add_row("picture", f"{entry['picture']}, {entry['tick_rate']} a second")
     table.add_row(
         "network", f"{entry['parameters'] / 1e6:.1f} M parameters, {entry['operations'] / 1e9:.2f} GFLOP a frame"
     )
     table.add_row("on a card", f"about {entry['vram_need_mb']} MB of its memory, CUDA's own included")
-    table.add_row("size", f"{entry['megabytes']} MB, {entry['licence']}")
+    table.add_row("size", escape(f"{entry['megabytes']} MB, {entry['licence']}"))
     table.add_row("digest", entry["digest"])
     if entry["origin"] is not None:
         table.add_row("pulled from", f"{entry['origin']['repo']} at {entry['origin']['commit'][:12]}")
     for name, value in entry["headline"].items():
-        table.add_row(name.replace("_", " "), "not measured" if value is None else f"{value:g}")
+        table.add_row(escape(name.replace("_", " ")), "not measured" if value is None else f"{value:g}")
     return table

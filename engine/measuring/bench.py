@@ -26,17 +26,27 @@ from engine.backends.wish import BackendName, BackendWish
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.frame_loop import FrameLoop
 from engine.mailbox import ActionMailbox, FrameMailbox
+from engine.measuring.host_time import measure_host
 from engine.measuring.machine import machine
 from engine.measuring.memory import VramPeak, resident_mb
-from engine.measuring.projection import find_rates, frame_seconds, method_error, projections
+from engine.measuring.projection import (
+    LIMIT,
+    card_seconds,
+    find_card_cost,
+    find_rates,
+    float_cost,
+    frame_seconds,
+    method_error,
+    projections,
+)
 from engine.measuring.telemetry import Spread, Telemetry, TelemetrySnapshot
 from engine.measuring.unanswered import UnansweredKeys
 from engine.pacing import Pacer
 from engine.session import Session
 from models.actions import Action
-from models.manifest import BadInput, Manifest
+from models.manifest import BadInput, Manifest, read_manifest
 
-SCHEMA = 2
+SCHEMA = 3
 PRESS_GAP = (0.12, 0.4)  # seconds between key events: several ticks, at no fixed phase of them
 MATRIX_SIDE = 1024
 MATRIX_SECONDS = 0.4
@@ -95,13 +105,15 @@ class Stage:
 
 
 Opener = Callable[[Checkpoint, Parts], Choice]
+Tell = Callable[[str], None]
 WindowDriver = Callable[[Stage], float | None]
 
 
 @dataclass(frozen=True)
 class BenchResult:
     """One world's figures on one backend. Times are those of the paced run; None is what wasn't measured. A cold start
-    finds no engine of the world, a warm one what the cold one left."""
+    finds no engine of the world, a warm one what the cold one left. `vram_peak_mb`, from before the engine is built to
+    the end of play, is what all processes used where `vram_whole_card`."""
 
     world: str
     backend: str
@@ -120,12 +132,13 @@ class BenchResult:
     warm_start_s: float | None
     rss_mb: float
     vram_peak_mb: float | None
+    vram_whole_card: bool
     matrix_share: float | None
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A backend that did not run a world, and why."""
+    """A backend that did not run a world, or not to the end, and why."""
 
     world: str
     backend: str
@@ -139,30 +152,58 @@ def bench(
     wishes: Sequence[BackendWish] = EVERY_BACKEND,
     clock: Callable[[], float] = time.perf_counter,
     others: Mapping[str, Opener] | None = None,
+    tell: Tell = lambda line: None,
 ) -> dict[str, Any]:
     """Measure each world on each backend, `others` (by name) behind those wished for: `frames` frames unthrottled, as
-    many paced. Returns the bench document. Raises BadInput."""
+    many paced. `tell` hears what is done next. Returns the bench document. Raises BadInput."""
     if frames < 2:
         raise BadInput(f"frames: expected at least 2, found {frames}")
-    run = _Run(frames, window or drive_headless, clock, time.time() - psutil.Process().create_time())
+    run = _Run(frames, window or drive_headless, clock, time.time() - psutil.Process().create_time(), tell)
     checkpoints = [load_checkpoint(folder) for folder in folders]
     for checkpoint in checkpoints:
         for wish in wishes:
             run.measure(checkpoint, wish.name.value, partial(_open_wish, wish))
         for name, opener in (others or {}).items():
             run.measure(checkpoint, name, opener)
+    tell("the machine's own rates")
     rates = (matrix_rate(clock), traffic_rate(clock))  # last: the threads of the matrix library would count as memory
     manifests = {checkpoint.manifest.name: checkpoint.manifest for checkpoint in checkpoints}
+    places = {checkpoint.manifest.name: checkpoint.folder for checkpoint in checkpoints}
     results = [_with_share(result, manifests[result.world].cost.operations, rates[0]) for result in run.results]
     facts = asdict(machine()) | {"matrix_gflops": round(rates[0] / 1e9, 1), "traffic_gbs": round(rates[1] / 1e9, 1)}
+    errors = [_error(result, manifests[result.world], places[result.world], rates) for result in results]
     return {
         "schema": SCHEMA,
         "machine": facts | {"card": _card_facts()},
         "results": [asdict(result) for result in results],
         "skipped": [asdict(skipped) for skipped in run.skipped],
-        "projections": [row for manifest in manifests.values() for row in projections(manifest)],
-        "method_errors": [error for result in results if (error := _error(result, manifests[result.world], rates))],
+        "host_times": [
+            {"world": checkpoint.manifest.name, **asdict(measure_host(checkpoint, frames, clock))}
+            for checkpoint in checkpoints
+        ],
+        "method_errors": [error for error in errors if error is not None],
+        **project_worlds(folders, _limit(wishes), tell),
     }
+
+
+def project_worlds(folders: Sequence[Path], limit: int = LIMIT, tell: Tell = lambda line: None) -> dict[str, Any]:
+    """The bench document's calculated part: `projections`, and why a world has none (`unprojected`). No graph is run.
+    Raises BadInput for a folder that is no checkpoint."""
+    rows: list[dict[str, Any]] = []
+    without: list[dict[str, str]] = []
+    for folder in folders:
+        name = read_manifest(folder).name
+        tell(f"{name}: counting the graph")
+        try:
+            rows += projections(folder, limit)
+        except BadInput as error:
+            without.append({"world": name, "reason": str(error)})
+    return {"projections": rows, "unprojected": without}
+
+
+def _limit(wishes: Sequence[BackendWish]) -> int:
+    """The VRAM that projections are judged by: the least that was wished for."""
+    return min((wish.vram_limit for wish in wishes if wish.vram_limit is not None), default=LIMIT)
 
 
 def drive_headless(stage: Stage) -> float | None:
@@ -194,7 +235,9 @@ def matrix_rate(clock: Callable[[], float] = time.perf_counter) -> float:
 
 
 def _open_wish(wish: BackendWish, checkpoint: Checkpoint, parts: Parts) -> Choice:
-    return make_backend(checkpoint, wish, parts=parts)
+    """What `auto` comes to is what was wished for, whatever it is: its info says why."""
+    choice = make_backend(checkpoint, wish, parts=parts)
+    return Choice(choice.backend) if wish.name is BackendName.AUTO else choice
 
 
 def traffic_rate(clock: Callable[[], float] = time.perf_counter) -> float:
@@ -212,46 +255,78 @@ def traffic_rate(clock: Callable[[], float] = time.perf_counter) -> float:
 class _Run:
     """Measuring, one world on one backend at a time. `age` is what the process had lived before its first world."""
 
-    def __init__(self, frames: int, window: WindowDriver, clock: Callable[[], float], age: float) -> None:
+    def __init__(self, frames: int, window: WindowDriver, clock: Callable[[], float], age: float, tell: Tell) -> None:
         self.results: list[BenchResult] = []
         self.skipped: list[Skipped] = []
         self._frames = frames
         self._window = window
         self._clock = clock
         self._age = age
+        self._tell = tell
 
     def measure(self, checkpoint: Checkpoint, name: str, opener: Opener) -> None:
         """Add a result, or why there is none. Engines go to a cache of their own, so that the first start is cold."""
-        clock, world = self._clock, checkpoint.manifest.name
+        world = checkpoint.manifest.name
+        self._tell(f"{world} on {name}: cold start")
         with TemporaryDirectory(prefix="dreamcade-bench-") as folder:
             parts = Parts(cache=EngineCache(Path(folder)))
-            began = clock()
             try:
-                choice = opener(checkpoint, parts)
+                result = self._measure_cold(checkpoint, opener, parts, f"{world} on {name}")
             except BackendFailed as error:
                 self.skipped.append(Skipped(world, name, str(error)))
                 return
-            cold = clock() - began
+            self._tell(f"{world} on {name}: warm start")
+            self.results.append(self._with_warm_start(result, checkpoint, opener, parts))
+
+    def _measure_cold(self, checkpoint: Checkpoint, opener: Opener, parts: Parts, title: str) -> BenchResult:
+        """Open and play. Raises BackendFailed where what was asked for doesn't play, or not to the end."""
+        with VramPeak() as vram:
+            began = self._clock()
+            choice = opener(checkpoint, parts)
+            cold = self._clock() - began
             try:
+                opened = choice.backend.info
                 if choice.problem is not None:
-                    self.skipped.append(Skipped(world, name, choice.problem))
-                    return
-                result = self._play_both(checkpoint, choice.backend, began)
+                    raise BackendFailed(opened.note or choice.problem)
+                result = self._play_both(checkpoint, choice.backend, began, title)
+                if choice.backend.info != opened:  # some frames are another backend's: no figure of either
+                    raise BackendFailed(f"it did not last: {choice.backend.info.note}")
             finally:
                 choice.backend.close()
-            began = clock()
-            again = opener(checkpoint, parts)
-            self.results.append(replace(result, cold_start_s=cold, warm_start_s=clock() - began))
-            again.backend.close()
+        on_card = not opened.on_cpu
+        return replace(
+            result,
+            cold_start_s=cold,
+            vram_peak_mb=vram.peak_mb if on_card else None,
+            vram_whole_card=vram.whole_card and on_card,
+        )
 
-    def _play_both(self, checkpoint: Checkpoint, backend: Backend, began: float) -> BenchResult:
+    def _with_warm_start(
+        self, result: BenchResult, checkpoint: Checkpoint, opener: Opener, parts: Parts
+    ) -> BenchResult:
+        """The result with the time of a second start, or with why there was none in its note."""
+        began = self._clock()
+        try:
+            again = opener(checkpoint, parts)
+            seconds, info = self._clock() - began, again.backend.info
+            again.backend.close()
+        except Exception as error:  # the figures are there: whatever breaks now must not take them along
+            problem = " ".join(str(error).split()) or type(error).__name__
+        else:
+            if again.problem is None and (info.name, info.device) == (result.backend, result.device):
+                return replace(result, warm_start_s=seconds)
+            problem = info.note or again.problem or f"{info.name} started"
+        return replace(result, note="; ".join(filter(None, (result.note, f"no warm start: {problem}"))))
+
+    def _play_both(self, checkpoint: Checkpoint, backend: Backend, began: float, title: str) -> BenchResult:
         """Unthrottled, then paced."""
         session = Session(checkpoint, backend, self._clock)
-        with VramPeak(active=not backend.info.on_cpu) as vram:
-            session.reset(0, 0)
-            free, shown = _play(session, self._frames, self._window, self._clock, capped=False)
-            session.reset(0, 0)
-            paced, _ = _play(session, self._frames, self._window, self._clock, capped=True)
+        self._tell(f"{title}: {self._frames} frames unthrottled")
+        session.reset(0, 0)
+        free, shown = _play(session, self._frames, self._window, self._clock, capped=False)
+        self._tell(f"{title}: {self._frames} frames paced")
+        session.reset(0, 0)
+        paced, _ = _play(session, self._frames, self._window, self._clock, capped=True)
         info, latency = backend.info, paced.key_to_screen_ms
         return BenchResult(
             world=checkpoint.manifest.name,
@@ -270,7 +345,8 @@ class _Run:
             cold_start_s=None,
             warm_start_s=None,
             rss_mb=resident_mb(),
-            vram_peak_mb=vram.peak_mb,
+            vram_peak_mb=None,
+            vram_whole_card=False,
             matrix_share=None,
         )
 
@@ -300,15 +376,19 @@ def _with_share(result: BenchResult, operations: int, rate: float) -> BenchResul
     return replace(result, matrix_share=operations * result.fps / rate) if known and result.fps else result
 
 
-def _error(result: BenchResult, manifest: Manifest, rates: tuple[float, float]) -> dict[str, Any] | None:
+def _error(result: BenchResult, manifest: Manifest, folder: Path, rates: tuple[float, float]) -> dict[str, Any] | None:
     """What the projection's method says of a device that was measured; None where it can say nothing."""
     cost = manifest.cost
     if not (cost.operations and cost.kernels and result.fps):
         return None
     if result.device.startswith("CPU"):
-        projected = 1 / frame_seconds(cost, *rates, size=1.0)
+        projected = 1 / frame_seconds(float_cost(cost), rates[0], rates[0], rates[1])
     elif (card := find_rates(result.device)) is not None:
-        projected = 1 / frame_seconds(cost, card.teraflops * 1e12, card.gigabytes * 1e9)
+        try:
+            half = result.backend == BackendName.TENSORRT
+            projected = 1 / card_seconds(find_card_cost(folder, manifest) if half else float_cost(cost), card)
+        except BadInput:
+            return None
     else:
         return None
     return {

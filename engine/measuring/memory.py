@@ -58,6 +58,11 @@ class VramProbe:
 
     def used_mb(self) -> float | None:
         """Used VRAM in units of 2**20 bytes, or None where it can't be known."""
+        found = self.look()
+        return None if found is None else found[0]
+
+    def look(self) -> tuple[float, bool] | None:
+        """Used VRAM in units of 2**20 bytes, and whether it is this process's own; None where it can't be known."""
         if self._nvml is None:
             return None
         try:
@@ -65,7 +70,7 @@ class VramProbe:
             used = own if own is not None else int(self._nvml.nvmlDeviceGetMemoryInfo(self._card).used)
         except self._nvml.NVMLError:
             return None
-        return used / _MB
+        return used / _MB, own is not None
 
     def _own_bytes(self) -> int | None:
         for process in self._nvml.nvmlDeviceGetComputeRunningProcesses(self._card):
@@ -75,18 +80,32 @@ class VramProbe:
 
 
 class VramPeak:
-    """The most VRAM that was used within a `with`, looked at often. `peak_mb` is None where it can't be known."""
+    """The most VRAM that was used within a `with`, looked at often.
+
+    A process is listed only once it has begun to use the card: what others use before that is no part of its peak.
+    """
 
     EVERY = 0.02  # seconds
 
-    def __init__(self, active: bool = True) -> None:
-        self.peak_mb: float | None = None
-        self._probe = VramProbe() if active else None
+    def __init__(self) -> None:
+        self._own: float | None = None
+        self._whole: float | None = None
+        self._probe = VramProbe()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="vram-peak", daemon=True)
 
+    @property
+    def peak_mb(self) -> float | None:
+        """In units of 2**20 bytes: this process's where it was ever listed, else the whole card's; None: not known."""
+        return self._whole if self._own is None else self._own
+
+    @property
+    def whole_card(self) -> bool:
+        """Whether `peak_mb` is what all processes used together, for this one wasn't listed."""
+        return self._own is None and self._whole is not None
+
     def __enter__(self) -> VramPeak:
-        if self._probe is not None and self._probe.used_mb() is not None:
+        if self._probe.look() is not None:
             self._thread.start()
         return self
 
@@ -98,10 +117,11 @@ class VramPeak:
             self._thread.join()
 
     def _watch(self) -> None:
-        assert self._probe is not None
         while True:
-            used = self._probe.used_mb()
-            if used is not None:
-                self.peak_mb = max(used, self.peak_mb or 0.0)
+            found = self._probe.look()
+            if found is not None and found[1]:
+                self._own = max(found[0], self._own or 0.0)
+            elif found is not None:
+                self._whole = max(found[0], self._whole or 0.0)
             if self._done.wait(self.EVERY):
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 
 import app.cli
 from app.cli import main
-from engine.backends.base import NoCard
+from engine.backends.base import BackendFailed, NoCard
 
 Run = Callable[..., tuple[int, str, str]]
 ROOT = Path(app.cli.__file__).parents[1]
@@ -102,6 +103,14 @@ def test_every_command_has_help(run: Run, command: list[str]) -> None:
         ["replay", "nowhere"],
         ["replay", "nowhere", "--verify"],
         ["bench", "--world", "nowhere"],
+        ["bench", "--world", "puzzle", "--graphs", "."],
+        ["bench", "--project-only", "--strict"],
+        ["bench", "--submit", "nowhere/report.json"],
+        ["bench", "--json", "nowhere/bench.json"],
+        ["soak", "--json", "nowhere/soak.json"],
+        ["doctor", "--build-for", "12"],
+        ["doctor", "--build-for", "1.2"],
+        ["doctor", "--build-for", "8.6", "--clear-cache"],
         ["worlds", "verify", "nowhere"],
         ["play", "--start", "nowhere.png", "--world", "platformer"],
         ["play", "--start", "nowhere.png", "--headless"],
@@ -273,6 +282,57 @@ def test_worlds_and_doctor_tell_and_write(
     assert {"Python", "processor", "memory", "display", "onnxruntime", "graphics card", "recordings"} <= names
 
 
+def test_a_bad_place_for_figures_names_option_and_path(run: Run) -> None:
+    assert one_line(run("bench", "--submit", "nowhere/x.json")[2]).startswith("dreamcade: nowhere/x.json: --submit: ")
+
+
+def test_bench_projects_without_running(
+    run: Run, worlds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.console.bench.bench", None)
+    file = tmp_path / "projection.json"
+    code, out, _ = run("bench", "--graphs", worlds, "--project-only", "--vram-limit", "1GiB", "--json", file)
+    assert code == 0 and "hills" in out and "60 FPS in 1 GiB?" in out and "none is known yet" in out
+    rows = json.loads(file.read_text(encoding="utf-8"))["projections"]
+    assert {"boxes", "hills"} <= {row["world"] for row in rows} and {row["limit_mb"] for row in rows} == {1024}
+
+
+def test_doctor_builds_for_a_card_that_is_not_here(
+    run: Run, worlds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(worlds / "hills", broken)
+    (broken / "step.onnx").write_bytes(b"no graph")
+    monkeypatch.setattr("app.console.engines.bundled_worlds", lambda: [worlds / "hills"])
+    file = tmp_path / "engines.json"
+    code, out, err = run("doctor", "--build-for", "8.6", "--json", file)
+    assert (code, err) == (0, "") and "hills" in out and "compute capability 8.6" in out
+    (engine,) = json.loads(file.read_text(encoding="utf-8"))["engines"]
+    assert engine["engine_bytes"] > 0 and engine["build_s"] > 0 and engine["problem"] is None
+    monkeypatch.setattr("app.console.engines.bundled_worlds", lambda: [broken, worlds / "hills"])
+    code, out, err = run("doctor", "--build-for", "8.6")
+    assert code == 1 and "hills" in out and "expected an ONNX model" in one_line(err)
+
+
+def test_doctor_without_a_card_says_so_for_driver_and_capability(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.console.doctor.list_cards", list)
+    monkeypatch.setattr("app.console.doctor.find_card", _no_card)
+    monkeypatch.setattr("app.console.doctor.find_library", _no_library)
+    file = tmp_path / "doctor.json"
+    code, _, _ = run("doctor", "--json", file)
+    facts = {fact["name"]: fact for fact in json.loads(file.read_text(encoding="utf-8"))["facts"]}
+    assert code == 0 and "no NVIDIA driver is running here" in facts["driver"]["meaning"]
+    assert facts["compute capability"]["value"] == "none"
+    monkeypatch.setattr("app.console.doctor.list_cards", lambda: [("RTX 3060", 12288.0, 9000.0)])
+    assert "pip install dreamcade[rtx]" in run("doctor")[1]
+
+
+def _no_library() -> None:
+    raise BackendFailed("`pip install dreamcade[rtx]`")
+
+
 @pytest.mark.parametrize("window", [(), ("--window",)])
 def test_bench_prints_and_writes_the_document(run: Run, worlds: Path, tmp_path: Path, window: tuple[str, ...]) -> None:
     file = tmp_path / "bench.json"
@@ -411,3 +471,12 @@ def test_play_begins_from_a_picture(run: Run, worlds: Path, tmp_path: Path) -> N
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["start"] == "picture" and 0 <= report["reconstruction"]["exact_pixels"] <= 1
     assert run("replay", recording, "--verify", "--world", worlds / "hills")[0] == 0
+
+
+def test_what_stands_in_brackets_is_text(run: Run, make_world: Callable[..., Path], tmp_path: Path) -> None:
+    """A title and a path may hold what would be a style."""
+    folder, world = tmp_path / "my [rtx] session", make_world("styled", title="Hills [red]")
+    code, out, _ = run("play", "--headless", "--world", world, "--frames", 5, "--record", folder)
+    assert code == 0 and "Hills [red]" in out and str(folder) in out
+    code, out, _ = run("export", folder, tmp_path / "a [bold] file.dreamcade", "--world", world)
+    assert code == 0 and "a [bold] file.dreamcade" in out

@@ -19,7 +19,7 @@ def test_a_small_rung_plays_and_is_projected(tmp_path: Path) -> None:
     checkpoint = load_checkpoint(tmp_path / "rung-256-16x2")
     assert checkpoint.manifest == manifest and (manifest.height, manifest.width) == (256, 256)
     assert manifest.cost.kernels > 10 and manifest.cost.operations > 0
-    (row,) = projections(manifest)
+    (row,) = projections(tmp_path / "rung-256-16x2")
     assert row["fits"]
     session = Session(checkpoint, OnnxBackend(checkpoint, 1))
     session.reset(0, 0)

@@ -9,7 +9,7 @@ from typing import Any
 import pygame
 import pytest
 
-from app.console.bench import missed_targets, print_bench
+from app.console.bench import missed_targets, print_bench, print_projections
 from app.console.bench_window import BenchWindow, press
 from app.drawing.window import Window
 from app.keys.keymap import Keymap
@@ -36,6 +36,7 @@ RESULT: dict[str, Any] = {
     "warm_start_s": 0.2,
     "rss_mb": 300.0,
     "vram_peak_mb": None,
+    "vram_whole_card": False,
     "matrix_share": 0.5,
 }
 MACHINE = {
@@ -52,15 +53,32 @@ MACHINE = {
 }
 
 
+PROJECTION: dict[str, Any] = {
+    "world": "hills",
+    "card": "RTX 3060",
+    "parameters": 12_300_000,
+    "half_operations": 4 * 10**9,
+    "float_operations": 10**9,
+    "bytes": 10**7,
+    "kernels": 100,
+    "frame_ms": 20.0,
+    "fps": 50.0,
+    "vram_mb": 512.0,
+    "limit_mb": 8192.0,
+    "fits": True,
+    "reaches": {"30": True, "60": False},
+}
+
+
 def document(**changes: Any) -> dict[str, Any]:
     return {
-        "schema": 2,
+        "schema": 3,
         "machine": MACHINE,
         "results": [RESULT | changes],
         "skipped": [{"world": "hills", "backend": "tensorrt", "reason": "no NVIDIA driver is running here"}],
-        "projections": [
-            {"world": "hills", "card": "RTX 3060", "frame_ms": 2.0, "fps": 500.0, "vram_mb": 512.0, "fits": True}
-        ],
+        "host_times": [{"world": "hills", "p50": 0.1, "p99": 0.2, "max": 0.3}],
+        "projections": [PROJECTION],
+        "unprojected": [{"world": "boxes", "reason": "projection: expected the onnx package: `pip install a[rtx]`"}],
         "method_errors": [
             {
                 "world": "hills",
@@ -100,7 +118,44 @@ def test_what_was_not_measured_says_so(capsys: pytest.CaptureFixture[str]) -> No
     out = capsys.readouterr().out
     assert "not measured" in out
     assert "≤ 67 ms" in out
+    assert "a[rtx]" in out and "hills: host time around a step" in out and "p50 0.10 ms" in out
     assert "no NVIDIA driver" in out and "projected, not measured" in out and "-50%" in out
+
+
+def test_a_slow_host_is_a_missed_target() -> None:
+    slow = document() | {"host_times": [{"world": "hills", "p50": 0.7, "p99": 0.9, "max": 1.0}]}
+    assert missed_targets(slow) == ["hills: host time around a step p50: expected ≤ 0.5 ms, got 0.70 ms"]
+
+
+def test_projections_judge_both_paces_and_say_what_is_not_known(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    print_projections(document())
+    out = capsys.readouterr().out
+    (row,) = [line for line in out.splitlines() if line.lstrip().startswith("hills") and "RTX 3060" in line]
+    assert [cell.strip() for cell in row.split("│")][2:] == [
+        *("12.3 M", "4.00", "1.00", "50", "20.00 ms", "512 MB", "yes", "no, too slow"),
+    ]
+    assert "30 FPS in 8 GiB?" in out and "none is known yet" in out and "casts are fused" in out
+    error = document()["method_errors"][0] | {"device": "NVIDIA GeForce RTX 3060", "backend": "tensorrt"}
+    large = PROJECTION | {"fits": False, "reaches": {"30": False, "60": False}}
+    print_projections(document() | {"method_errors": [error], "projections": [large]})
+    out = capsys.readouterr().out
+    assert "measured on NVIDIA GeForce RTX 3060" in out and out.count("no, too much VRAM") == 2
+
+
+def test_the_whole_cards_memory_is_marked(capsys: pytest.CaptureFixture[str]) -> None:
+    print_bench(document(vram_peak_mb=700.0, vram_whole_card=True))
+    assert "700.0 MB, whole card" in " ".join(capsys.readouterr().out.split())
+
+
+def test_what_stands_in_brackets_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    bad = document(note="no TensorRT: `pip install dreamcade[rtx]`")
+    bad["skipped"][0]["reason"] = "TensorRT is not installed: `pip install dreamcade[rtx]`"
+    print_bench(bad)
+    out = " ".join(capsys.readouterr().out.split())
+    assert out.count("dreamcade[rtx]") == 2 and "the CPU plays" not in out
 
 
 def test_a_window_that_is_left_gives_no_figures(worlds: Path, tap: Callable[..., None]) -> None:

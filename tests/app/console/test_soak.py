@@ -9,6 +9,7 @@ import pytest
 
 from app.cli import main
 from app.console.soak import missed_targets, shares
+from engine.backends.base import BackendFailed
 from engine.measuring.soak import SoakFigures
 
 
@@ -59,3 +60,17 @@ def test_the_command_soaks_and_writes_its_figures(
     assert document["digest_mismatches"] == 0 and document["problems"] == [] and document["legs"] >= 1
     assert exit_.value.code == (1 if document["missed"] else None) or exit_.value.code == 0
     assert "digest mismatches" in capfd.readouterr().out
+
+
+def test_why_the_cpu_plays_is_told(
+    worlds: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*given: object, **named: object) -> None:
+        raise BackendFailed("the driver is too old")
+
+    monkeypatch.setattr("engine.backends.choice._look_for_card", lambda: None)
+    monkeypatch.setattr("engine.backends.choice.open_tensorrt", refuse)
+    monkeypatch.setattr("engine.measuring.soak.LEG_SECONDS", 0.2)
+    with pytest.raises(SystemExit):
+        main(["soak", "--minutes", "0", "--world", str(worlds / "hills"), "--backend", "tensorrt"])
+    assert "hills: no TensorRT: the driver is too old; the CPU plays" in capfd.readouterr().err

@@ -90,15 +90,33 @@ def test_cards_are_listed_with_their_memory(monkeypatch: pytest.MonkeyPatch) -> 
     assert list_cards() == [("RTX 3060", 12 * 1024.0, 9 * 1024.0)]
 
 
-def test_the_peak_is_the_most_that_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = iter([100.0, 100.0, 700.0])
-    monkeypatch.setattr(VramProbe, "used_mb", lambda self: next(seen, 300.0))
+def _peak(monkeypatch: pytest.MonkeyPatch, looks: list[tuple[float, bool] | None]) -> VramPeak:
+    """What is left of these looks, one after the other, the last one for ever."""
+    left = list(looks)
+
+    def look(probe: VramProbe) -> tuple[float, bool] | None:
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    monkeypatch.setattr(VramProbe, "look", look)
     monkeypatch.setattr(VramPeak, "EVERY", 0.001)
     with VramPeak() as peak:
         deadline = time.monotonic() + 10
-        while peak.peak_mb != 700.0 and time.monotonic() < deadline:
+        while len(left) > 1 and time.monotonic() < deadline:
             time.sleep(0.001)
-    assert peak.peak_mb == 700.0
-    with VramPeak(active=False) as none:
-        pass
-    assert none.peak_mb is None
+    return peak
+
+
+def test_the_peak_is_the_most_that_this_process_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it is listed, only others use the card."""
+    peak = _peak(monkeypatch, [(5000.0, False), (5000.0, False), (100.0, True), (700.0, True), (300.0, True)])
+    assert peak.peak_mb == 700.0 and not peak.whole_card
+
+
+def test_the_whole_cards_peak_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    peak = _peak(monkeypatch, [(100.0, False), (100.0, False), (900.0, False), (200.0, False)])
+    assert peak.peak_mb == 900.0 and peak.whole_card
+
+
+def test_without_a_card_there_is_no_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    peak = _peak(monkeypatch, [None])
+    assert peak.peak_mb is None and not peak.whole_card
