@@ -11,6 +11,7 @@ from functools import partial
 
 import pygame
 
+from app.drawing.notice import Notice
 from app.drawing.window import Window
 from app.keys.gamepad import Gamepads, menu_key
 from app.keys.keymap import Command
@@ -31,7 +32,6 @@ from engine.session import Session
 from models.manifest import BadInput
 
 FRAME_RATE = 30
-MESSAGE_SECONDS = 6.0
 SCALES = range(1, 13)
 MOVES = {pygame.K_LEFT: -1, pygame.K_RIGHT: 1, pygame.K_UP: -COLUMNS, pygame.K_DOWN: COLUMNS}
 ENTER = (pygame.K_RETURN, pygame.K_KP_ENTER)
@@ -60,7 +60,7 @@ class Library:
         self._commands = commands
         self._clock = clock
         self._opened = clock()
-        self._message = ("", 0.0)
+        self._notice = Notice(clock)
         self._thumbnails = Thumbnails()
 
     def run(self) -> Outcome:
@@ -96,12 +96,12 @@ class Library:
 
     def say(self, message: str) -> None:
         """One line for a while."""
-        self._message = (message, self._clock() + MESSAGE_SECONDS)
+        self._notice.say(message)
 
     @property
     def message(self) -> str:
         """The line that shows now, or nothing."""
-        return self._message[0] if self._clock() < self._message[1] else ""
+        return self._notice.line
 
     @property
     def deeds(self) -> list[tuple[str, Callable[[Recording], None]]]:

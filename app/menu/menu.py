@@ -10,6 +10,7 @@ from functools import lru_cache
 import pygame
 
 from app.drawing.look import look_of
+from app.drawing.notice import Notice
 from app.drawing.picture import Picture, find_theme_or_first
 from app.drawing.pixel_font import CAP_HEIGHT, LINE, clip_text, fit_text, render_text, text_width, wrap_text
 from app.drawing.widgets import (
@@ -41,7 +42,6 @@ from engine.measuring.memory import list_cards
 FRAME_RATE = 30
 START_SECONDS = 1.2  # each start frame is shown this long
 TAGLINE = "every frame is dreamed by a neural network"
-MESSAGE_SECONDS = 6.0
 WORD_ROWS = (5, 4, 3, 2)  # lines under a picture: title, genre, and as many of the description as there is room for
 WORDS_WIDTH = 110  # font pixels that they take at least
 NEXT_KEYS = {pygame.K_RIGHT, pygame.K_DOWN, pygame.K_TAB, pygame.K_d}
@@ -94,7 +94,7 @@ class Menu:
         self._commands = commands
         self._clock = clock
         self._opened = clock()
-        self._message: tuple[str, float] | None = None
+        self._notice = Notice(clock)
         window.look = look_of(settings)
         self._pictures = [_first_picture(shelf, name, settings) for name in shelf.names]
         self._demo = Demo(shelf, clock)
@@ -102,7 +102,7 @@ class Menu:
 
     def say(self, message: str) -> None:
         """Show one line for a while, such as why a world ended."""
-        self._message = (message, self._clock() + MESSAGE_SECONDS)
+        self._notice.say(message)
 
     def apply(self, settings: Settings, problems: Sequence[str] = ()) -> None:
         """Take other settings over."""
@@ -179,8 +179,8 @@ class Menu:
         draw_key_row(target, hints, (width // 2, bottom), scale)
         bottom -= key_row_height(hints, width - 8 * scale, scale)
         self._draw_cards(target, pygame.Rect(0, top, width, bottom - 4 * scale - top), scale, now)
-        if self._message and now < self._message[1]:
-            _draw_message(target, self._message[0], bottom - 4 * scale, scale)
+        if line := self._notice.line:
+            _draw_message(target, line, bottom - 4 * scale, scale)
         pygame.display.flip()
 
     def _draw_head(self, target: pygame.Surface, scale: int) -> int:

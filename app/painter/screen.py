@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pygame
 
+from app.drawing.notice import Notice
 from app.drawing.picture import Picture
 from app.drawing.window import Window
 from app.keys.gamepad import PAD_CODES, Gamepads, menu_key
@@ -28,7 +29,6 @@ from engine.checkpoint import Checkpoint
 from models.manifest import BadInput
 
 FRAME_RATE = 60
-MESSAGE_SECONDS = 5.0
 MOVES = {pygame.K_LEFT: (0, -1), pygame.K_RIGHT: (0, 1), pygame.K_UP: (-1, 0), pygame.K_DOWN: (1, 0)}
 
 
@@ -105,7 +105,7 @@ class Painter:
         self._commands = commands
         self._clock = clock
         self._opened = clock()
-        self._message = ("", 0.0)
+        self._notice = Notice(clock)
         self._repeat = Repeat(clock)
         self._dragging = False
         self._places = Places()
@@ -158,7 +158,7 @@ class Painter:
 
     def say(self, message: str) -> None:
         """One line for a while."""
-        self._message = (message, self._clock() + MESSAGE_SECONDS)
+        self._notice.say(message)
 
     @property
     def piece(self) -> Pixels | None:
@@ -326,7 +326,7 @@ class Painter:
             side=self.side,
             stamps=self.stamps,
             chosen=None if self._taken is not None else self.stamp,
-            message=self._message[0] if now < self._message[1] else "",
+            message=self._notice.line,
             pads=self.pads.connected,
             fine=self.fine,
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import pygame
 
 from app.drawing.look import Look
+from app.drawing.notice import Notice
 from app.drawing.pixel_font import LINE, fit_text, text_width
 from app.drawing.widgets import (
     CYAN,
@@ -63,7 +64,7 @@ class Hud:
         self.look = Look()
         self._clock = clock
         self._keys_until = 0.0
-        self._toast = ("", 0.0)
+        self._notice = Notice(clock)
         self._recording_since: float | None = None
 
     def show_keys(self) -> None:
@@ -72,12 +73,12 @@ class Hud:
 
     def toast(self, message: str, seconds: float = TOAST_SECONDS) -> None:
         """One line for a while."""
-        self._toast = (message, self._clock() + seconds)
+        self._notice.say(message, seconds)
 
     @property
     def message(self) -> str:
         """The toast that shows now, or nothing."""
-        return self._toast[0] if self._clock() < self._toast[1] else ""
+        return self._notice.line
 
     def set_recording(self, recording: bool) -> None:
         """The red dot on or off."""

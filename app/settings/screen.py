@@ -11,6 +11,7 @@ from typing import Any
 import pygame
 
 from app.drawing.look import look_of
+from app.drawing.notice import Notice
 from app.drawing.window import Window
 from app.keys.gamepad import PAD_CODES, Gamepads, is_pad, menu_key
 from app.keys.key_choice import key_name, keys_of, shown_pair, taken_by, with_key, without_choice
@@ -26,7 +27,6 @@ from models.actions import Action
 from models.manifest import BadInput, Manifest
 
 FRAME_RATE = 30
-MESSAGE_SECONDS = 6.0
 CAPTURE_SECONDS = 6.0  # until a capture gives up: a gamepad's player has no Esc for it
 FOLDER_LETTERS = 200
 ENTER = (pygame.K_RETURN, pygame.K_KP_ENTER, pygame.K_SPACE)
@@ -55,7 +55,7 @@ class SettingsScreen:
         self._worlds = worlds
         self._clock = clock
         self._opened = clock()
-        self._message = ("", 0.0)
+        self._notice = Notice(clock)
 
     def run(self) -> Outcome:
         """Until it is left: to the menu, or out of the program."""
@@ -82,12 +82,12 @@ class SettingsScreen:
 
     def say(self, message: str) -> None:
         """One line for a while."""
-        self._message = (message, self._clock() + MESSAGE_SECONDS)
+        self._notice.say(message)
 
     @property
     def message(self) -> str:
         """The line that shows now, or nothing."""
-        return self._message[0] if self._clock() < self._message[1] else ""
+        return self._notice.line
 
     def poll(self) -> None:
         """Handle what happened since the last call."""
