@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from engine.measuring.projection import projections
 from models.manifest import BadInput, Manifest, read_manifest
 from training.targets import GATES, SIMILARITY_PLANS, SPEED_TIERS, TARGETS, Target
 
 JSON_LIMIT = 16 << 20  # bytes
 CARD = "3060"
-# An RTX 3060's float32 rate and memory bandwidth as its maker gives them, and the shares of them that a small network
-# is assumed to reach.
-CARD_OPERATIONS, CARD_BYTES, RATE_SHARE, BANDWIDTH_SHARE = 12.7e12, 360e9, 0.1, 0.5
 
 Verdict = Literal["met", "missed", "not measured"]
 
@@ -58,6 +56,7 @@ class Spent:
 class _Source:
     """Where figures of one world may be found: its metrics, and bench results by file."""
 
+    folder: Path
     manifest: Manifest
     metrics: dict[str, Any]
     benches: tuple[tuple[str, dict[str, Any]], ...]
@@ -73,7 +72,7 @@ def scorecard(
     for folder in folders:
         manifest = read_manifest(folder)
         mine = tuple((name, result) for name, result in results if result.get("world") == manifest.name)
-        source = _Source(manifest, _metrics(folder, manifest), mine)
+        source = _Source(folder, manifest, _metrics(folder, manifest), mine)
         lines += [_line("gate", target, source) for target in GATES]
         lines += [_line("target", target, source) for target in TARGETS.get(manifest.name, ())]
         spent.append(_spent(manifest, hourly_price))
@@ -126,7 +125,7 @@ def _line(kind: Literal["gate", "target"], target: Target, source: _Source) -> L
         figure=figure,
         shown="–" if figure is None else target.shown(figure),
         verdict=verdict,
-        note=_note(target, figure, source.manifest),
+        note=_note(target, figure, source.folder),
         command=command,
     )
 
@@ -160,9 +159,9 @@ def _memory(result: dict[str, Any]) -> float | None:
     return None if megabytes is None else megabytes / 1000
 
 
-def _note(target: Target, figure: float | None, manifest: Manifest) -> str:
+def _note(target: Target, figure: float | None, folder: Path) -> str:
     if target.path == "bench3060.fps":
-        return _tier(figure) if figure is not None else _projection(manifest)
+        return _tier(figure) if figure is not None else _projection(folder)
     if target.path == "student.similarity" and figure is not None and not target.met(figure):
         return next(plan for bound, plan in SIMILARITY_PLANS if figure > bound or bound == 0)
     return ""
@@ -172,16 +171,16 @@ def _tier(fps: float) -> str:
     return next(tier for bound, tier in SPEED_TIERS if fps >= bound)
 
 
-def _projection(manifest: Manifest) -> str:
+def _projection(folder: Path) -> str:
     """What the card might reach by its data sheet. It is no measurement and meets nothing."""
-    cost = manifest.cost
-    if not cost.operations:
-        return "no such card has run it"
-    seconds = cost.operations / (CARD_OPERATIONS * RATE_SHARE) + cost.bytes / (CARD_BYTES * BANDWIDTH_SHARE)
-    return (
-        f"no such card has run it; projection, not measured: about {1 / seconds:.0f} FPS, from "
-        f"{cost.operations / 1e9:.2f} GFLOP and {cost.bytes / 1e6:.0f} MB a frame at {RATE_SHARE:.0%} of "
-        f"{CARD_OPERATIONS / 1e12:.1f} TFLOP/s and {BANDWIDTH_SHARE:.0%} of {CARD_BYTES / 1e9:.0f} GB/s"
+    try:
+        rows = [row for row in projections(folder) if CARD in row["card"]]
+    except BadInput as error:
+        return f"no such card has run it; no projection: {error}"
+    return "; ".join(
+        f"no such card has run it; projection, not measured: about {row['fps']:.0f} FPS and {row['vram_mb']:.0f} MB "
+        "(dreamcade bench --project-only)"
+        for row in rows
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from engine.backends.base import BackendFailed
 from engine.backends.library import Library
-from models.manifest import TensorSpec
+from models.manifest import BadInput, TensorSpec
 
 _TYPES = {"FLOAT": "float32", "HALF": "float16", "INT64": "int64", "INT32": "int32", "UINT8": "uint8"}
 
@@ -24,6 +25,21 @@ class BuildOptions:
     def flags(self) -> dict[str, Any]:
         """For the key of a cache."""
         return asdict(self)
+
+
+def half_of(path: Path, capability: tuple[int, int]) -> bytes:
+    """The half-precision graph of a shipped one, for a chip. Whatever is wrong with it, another backend may still play:
+    raises BackendFailed."""
+    try:
+        from engine.backends.half_graph import half_graph  # needs a package that only this way to play needs
+    except ImportError as error:
+        raise BackendFailed("the onnx package is not installed: `pip install dreamcade[rtx]`") from error
+    try:
+        return half_graph(path.read_bytes(), str(path), capability)
+    except BadInput as error:
+        raise BackendFailed(str(error)) from error
+    except OSError as error:
+        raise BackendFailed(f"{path}: file: cannot be read ({error.strerror or error})") from error
 
 
 def build_engine(library: Library, graph: bytes, options: BuildOptions, ends: Sequence[TensorSpec]) -> bytes:

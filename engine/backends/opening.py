@@ -6,12 +6,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Protocol
 
 from engine.backends.base import BackendFailed, OutOfDeviceMemory
 from engine.backends.device import Card, CudaDevice, Device
-from engine.backends.engine_build import BuildOptions, build_engine
+from engine.backends.engine_build import BuildOptions, build_engine, half_of
 from engine.backends.engine_cache import EngineCache, EngineKey
 from engine.backends.graph_tensors import step_tensors
 from engine.backends.library import Library, find_library, one_line
@@ -26,7 +25,6 @@ from engine.backends.vram import (
     show_size,
 )
 from engine.checkpoint import Checkpoint
-from models.manifest import BadInput
 
 Progress = Callable[[str, float], None]
 
@@ -185,7 +183,7 @@ class _Opening:
         self._progress("building the engine", 0.2)
         manifest = self._checkpoint.manifest
         inputs, outputs = step_tensors(manifest)
-        graph = _half(self._checkpoint.folder / manifest.graphs.step, card.capability)
+        graph = half_of(self._checkpoint.folder / manifest.graphs.step, card.capability)
         return build_engine(self._library, graph, self._options(card), [*inputs, *outputs])
 
     def _check_free(self, device: Device) -> None:
@@ -243,17 +241,3 @@ def _closed_on_failure(held: _Closable) -> Iterator[None]:
 
 def _compiled_key(key: EngineKey) -> EngineKey:
     return replace(key, part="compiled")
-
-
-def _half(path: Path, capability: tuple[int, int]) -> bytes:
-    """The half-precision graph of a shipped one. Whatever is wrong with it, another backend may still play."""
-    try:
-        from engine.backends.half_graph import half_graph  # needs a package that only this way to play needs
-    except ImportError as error:
-        raise BackendFailed("the onnx package is not installed: `pip install dreamcade[rtx]`") from error
-    try:
-        return half_graph(path.read_bytes(), str(path), capability)
-    except BadInput as error:
-        raise BackendFailed(str(error)) from error
-    except OSError as error:
-        raise BackendFailed(f"{path}: file: cannot be read ({error.strerror or error})") from error

@@ -10,10 +10,10 @@ from models.manifest import BadInput, Manifest
 
 GIB = 1 << 30
 RUNTIME_BYTES = 400 << 20  # assumed, measured on no card: what a CUDA context and the library keep for themselves
-ENGINE_SHARE = 1.2  # an engine's bytes over those of its weights in half precision, and what comes on top: kernels,
-ENGINE_BYTES = (
-    16 << 20
-)  # tables and the products that stay float32; the shipped worlds' engines take 12 to 15 MB in all
+# An engine takes so much more than its weights in half precision, and on top of that kernels, tables and what stays
+# float32: the shipped worlds' engines take 12 to 15 MB in all.
+ENGINE_SHARE = 1.2
+ENGINE_BYTES = 16 << 20
 WORKSPACE_BYTES = 32 << 20  # what layers may ask for where memory is short; assumed to do where it isn't
 _UNITS = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": GIB, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 

@@ -8,8 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.backends.base import BackendFailed
-from engine.backends.engine_build import BuildOptions, build_engine
+from engine.backends.engine_build import BuildOptions, build_engine, half_of
 from engine.backends.graph_tensors import step_tensors
 from engine.backends.library import Library
 from models.manifest import BadInput, read_manifest
@@ -47,17 +46,10 @@ def parse_capability(text: str, library: Library, field: str) -> tuple[int, int]
 
 def time_build(folder: Path, library: Library, capability: tuple[int, int]) -> BuiltEngine:
     """Build the engine of a checkpoint's step. Raises BadInput, or BackendFailed with the library's own words."""
-    try:
-        from engine.backends.half_graph import half_graph  # needs a package that not everyone has
-    except ImportError as error:
-        raise BackendFailed("the onnx package is not installed: `pip install dreamcade[rtx]`") from error
     manifest = read_manifest(folder)
     path = folder / manifest.graphs.step
     began = time.perf_counter()
-    try:
-        graph = half_graph(path.read_bytes(), str(path))
-    except OSError as error:
-        raise BadInput(f"{path}: file: cannot be read ({error.strerror or error})") from error
+    graph = half_of(path, capability)
     made = time.perf_counter()
     inputs, outputs = step_tensors(manifest)
     engine = build_engine(library, graph, BuildOptions(capability), [*inputs, *outputs])
