@@ -86,9 +86,11 @@ class Choice(nn.Module):
         self.own = nn.Conv2d(features, carried, 1)
         self.follow = nn.Conv2d(carried, carried, 3, padding=1, bias=False)
         self.whole = nn.Sequential(nn.Linear(scene + carried, 256), nn.ReLU(), nn.Linear(256, carried))
-        self.bend = nn.Sequential(nn.Conv2d(features + carried, 128, 1), nn.ReLU(), nn.Conv2d(128, carried, 1))
-        self.features = features
-        for last in (self.follow, self.whole[2], self.bend[2]):
+        # Two convolutions, summed: TensorRT-RTX builds no engine of one over both inputs joined.
+        self.bent_seen = nn.Conv2d(features, 128, 1)
+        self.bent_moved = nn.Conv2d(carried, 128, 1, bias=False)
+        self.bend = nn.Sequential(nn.ReLU(), nn.Conv2d(128, carried, 1))
+        for last in (self.follow, self.whole[2], self.bend[1]):
             for parameter in last.parameters():
                 nn.init.zeros_(parameter)
 
@@ -99,11 +101,7 @@ class Choice(nn.Module):
         # How much better each explains a patch than those that explain what stands and scrolls.
         lone = F.relu(sharp[:, self.fixed :] - sharp[:, : self.fixed].amax(1, keepdim=True))
         together = self.whole(torch.cat([scene, lone.amax((2, 3))], 1))
-        # The first convolution in two parts: TensorRT-RTX builds none over these two joined.
-        first = self.bend[0]
-        assert isinstance(first, nn.Conv2d)
-        seen = F.conv2d(features, first.weight[:, : self.features], first.bias)
-        bent = self.bend[1:](seen + F.conv2d(F.max_pool2d(lone, 3, 1, 1), first.weight[:, self.features :]))
+        bent = self.bend(self.bent_seen(features) + self.bent_moved(F.max_pool2d(lone, 3, 1, 1)))
         chosen = self.own(features) + self.follow(lone) + bent + together[..., None, None]
         log_odds: Tensor = chosen.flatten(2).transpose(1, 2).log_softmax(-1)
         return log_odds
