@@ -16,13 +16,12 @@ class FrameTimes:
     """When a frame came to be, in seconds of the session's clock.
 
     taken: when its action was taken. key_time: of the oldest key event that it answers, None where no key changed.
-    compute_s: how long the step took. ready: when the frame was complete.
+    compute_s: how long the step took.
     """
 
     taken: float
     key_time: float | None
     compute_s: float
-    ready: float
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The model's thread. Owns the order of a tick and what may be asked between ticks; refuses windows and files.
 
-A tick waits for its deadline first and takes the action after it, so a key is as fresh as it can be. While play is
+A tick waits for its deadline first and takes the action after it, so a key is as fresh as it can be; its frame is shown
+when the pacer says. While play is
 rewound, a tick shows a kept frame further back instead, ever faster the longer it lasts.
 """
 
@@ -56,7 +57,7 @@ class FrameLoop:
         self._paused = False
         self._single_steps = 0
         self._stopping = False
-        self._last_ready: float | None = None
+        self._last_shown: float | None = None
         self._capped = pacer.capped
         self._speed = 1.0
         self._cursor: int | None = None  # the frame that rewinding has come to
@@ -168,15 +169,15 @@ class FrameLoop:
             return
         action, key_time = self._actions.take()
         frame = self._session.step(action, key_time)
-        self._frames.put(frame)
         if self._recorder is not None:
             self._recorder.add(frame)
+        shown, last = self._pacer.hold(deadline), self._last_shown
+        self._frames.put(frame)
         self._telemetry.set_backend(self._session.backend.info)
-        ready, last = frame.times.ready, self._last_ready
-        self._last_ready = ready
-        interval = None if last is None else ready - last
+        self._last_shown = shown
+        interval = None if last is None else shown - last
         judged = self._speed <= 1  # how fast it can be wound forward is the machine's affair
-        late = judged and ready > deadline + self._pacer.period
+        late = judged and shown > deadline + self._pacer.period
         self._telemetry.add(frame, interval, late, self._pacer.missed - missed if judged else 0)
         self._telemetry.set_dropped(self._frames.dropped)
 
@@ -224,7 +225,7 @@ class FrameLoop:
     def _set_speed(self, speed: float) -> None:
         self._speed = speed
         self._pacer.restart(self._session.checkpoint.manifest.tick_rate * speed)
-        self._last_ready = None
+        self._last_shown = None
 
     def _begin_rewind(self) -> None:
         timeline = self._session.timeline
@@ -261,7 +262,7 @@ class FrameLoop:
     def _restart_grid(self) -> None:
         """A gap that was asked for is neither late nor an interval."""
         self._pacer.restart()
-        self._last_ready = None
+        self._last_shown = None
 
     def _leave_rewind(self) -> None:
         self._cursor = None

@@ -123,7 +123,7 @@ class Session:
         digest = self._digests[DIGEST_BYTES * index : DIGEST_BYTES * (index + 1)].hex()
         now = self._clock()
         action = self._listed[self._played[index]]
-        return Frame(index, action, kept.pixels, kept.tokens, digest, kept.entropy, FrameTimes(now, None, 0.0, now))
+        return Frame(index, action, kept.pixels, kept.tokens, digest, kept.entropy, FrameTimes(now, None, 0.0))
 
     def moment(self) -> Moment:
         """All that it takes to go on from here, here or in another process."""
@@ -208,8 +208,7 @@ class Session:
             self._ran_on.append((index, info))
         self._played.append(self._indices[action])
         self._digests += bytes.fromhex(digest)
-        ready = self._clock()
-        times = FrameTimes(taken, key_time, ready - taken, ready)
+        times = FrameTimes(taken, key_time, self._clock() - taken)
         self._frame = Frame(index, action, pixels, tokens, digest, entropy, times)
         if self.timeline is not None:
             self.timeline.add(self._frame, self.backend.get_state)

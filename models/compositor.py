@@ -1,8 +1,8 @@
 """The compositor: the next picture as pixels that moved and pixels that are new. Needs torch. Refuses time and actions.
 
 Each pixel weighs a few places in the picture before, from which it may have come, against every colour. Some of those
-places lie at fixed shifts, zero among them: what stands still or scrolls. One more is carried: each patch chooses its
-shift among many, for what moves on a course of its own. The moved pictures are looked at before the weights are given,
+places lie at fixed shifts, zero among them: what stands still or scrolls. One more is carried, by a shift among many,
+for what moves on a course of its own (see `carriage`). The moved pictures are looked at before the weights are given,
 so that a moved sprite is mended where it changes and need not be drawn anew; and whatever is decided, is decided by
 convolutions at the scale of pixels, so that what is learnt of a sprite holds wherever it stands. Beside its class each
 pixel shows how it came there (`marked`), so that what has moved is told from what it moved over, whatever the colours.
@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.carriage import SURE, Carriage, Choice
 from models.layers import ChannelNorm, PixelBlock, PixelTable
 from models.patches import cut, of_quads
 
@@ -28,7 +29,6 @@ Shift = tuple[int, int]
 CARRIES = 0.6  # share of a patch's pixels that a shift has to explain to be asked for
 SETTLED = 0.95  # share that a fixed shift explains where nobody asks for another
 ASKED = 2048  # patches at most of a batch: each is compared with every shift
-SURE = 40.0  # nats between a shift that explains all of a patch and one that explains nothing
 SHARPER = 8
 COARSE = 2  # pixels between those that are compared for the carried shifts
 STAYS = 3.0  # nats that a pixel is likelier to stay than to change, before anything is learnt
@@ -39,13 +39,13 @@ class Composition:
     """What the compositor says of N pictures of P = h·w patches, pixels in the order of `quads`: U = h,w,r,r,4.
 
     `moved` uint8 [N,U,M]: the classes that M places would bring, the carried one last. `shares` float [N,U,M+C]: the
-    probability of each place, then of each class as a new colour. `choice` float [N,P,D]: the log probability of each
-    carried shift; `moved` follows the likeliest.
+    probability of each place, then of each class as a new colour. `moved` follows the likeliest of `carriage`, which is
+    None where nothing is carried.
     """
 
     moved: Tensor
     shares: Tensor
-    choice: Tensor
+    carriage: Carriage | None
 
     def mixture(self, some: tuple[Tensor, Tensor, Tensor] | None = None) -> Tensor:
         """Probability of each class of each pixel, of all patches float [N,P,S,C], or of some that are named by
@@ -65,46 +65,6 @@ class Composition:
         came = (moved * (self.moved == classes.unsqueeze(-1))).sum(-1)
         likelihood: Tensor = came + new.gather(-1, classes.long().unsqueeze(-1)).squeeze(-1)
         return likelihood
-
-    def misled(self, evidence: Tensor) -> Tensor:
-        """How unlikely the choices make the evidence: float [N,P,D] → [N,P] in nats, zero where there is none."""
-        nats: Tensor = -(self.choice + evidence).logsumexp(-1)
-        return nats
-
-
-class Choice(nn.Module):
-    """Which way each patch is carried. What has moved moves on, so the last tick's movement is seen at first hand, or
-    its way is bent by keys, weight and walls; and what belongs together moves together, so a part of the say is the
-    whole picture's.
-
-    Shapes as in the compositor; G numbers that are known of the whole picture.
-    """
-
-    def __init__(self, features: int, scene: int, fixed: int, carried: int) -> None:
-        super().__init__()
-        self.fixed = fixed
-        self.own = nn.Conv2d(features, carried, 1)
-        self.follow = nn.Conv2d(carried, carried, 3, padding=1, bias=False)
-        self.whole = nn.Sequential(nn.Linear(scene + carried, 256), nn.ReLU(), nn.Linear(256, carried))
-        # Two convolutions, summed: TensorRT-RTX builds no engine of one over both inputs joined.
-        self.bent_seen = nn.Conv2d(features, 128, 1)
-        self.bent_moved = nn.Conv2d(carried, 128, 1, bias=False)
-        self.bend = nn.Sequential(nn.ReLU(), nn.Conv2d(128, carried, 1))
-        for last in (self.follow, self.whole[2], self.bend[1]):
-            for parameter in last.parameters():
-                nn.init.zeros_(parameter)
-
-    def forward(self, features: Tensor, scene: Tensor, movement: Tensor) -> Tensor:
-        """features float [N,E,h,w], scene float [N,G], movement float [N,2(M+D),h,w] → log probabilities float
-        [N,P,D]."""
-        sharp = movement[:, movement.shape[1] // 2 :]
-        # How much better each explains a patch than those that explain what stands and scrolls.
-        lone = F.relu(sharp[:, self.fixed :] - sharp[:, : self.fixed].amax(1, keepdim=True))
-        together = self.whole(torch.cat([scene, lone.amax((2, 3))], 1))
-        bent = self.bend(self.bent_seen(features) + self.bent_moved(F.max_pool2d(lone, 3, 1, 1)))
-        chosen = self.own(features) + self.follow(lone) + bent + together[..., None, None]
-        log_odds: Tensor = chosen.flatten(2).transpose(1, 2).log_softmax(-1)
-        return log_odds
 
 
 class Compositor(nn.Module):
@@ -162,17 +122,16 @@ class Compositor(nn.Module):
         With `evidence` of what came, float [N,P,D], patches are carried as they were: so the pixels learn what follows
         from a shift, and need not make up for a wrong one."""
         moved = self.look(marked, self.shifts)
-        choice = features.new_zeros(len(features), self.grid[0] * self.grid[1], 0)
+        carriage = None
         if self.choice is not None:
-            choice = self.choice(features, scene, movement)
-            chosen = (choice if evidence is None else choice + evidence).argmax(-1)
-            moved = torch.cat([moved, self.carry(marked, chosen).unsqueeze(-1)], -1)
+            carriage = self.choice(features, scene, movement)
+            moved = torch.cat([moved, self.carry(marked, carriage.likeliest(evidence)).unsqueeze(-1)], -1)
         pixels = cut(moved, 2)
         seen = self.table(pixels)
         fine = self.widen(self.detail(detail + self.spread(features) + self.seen_detail(seen)))
         fine = self.pixels(fine + self.seen_pixel(seen))
         shares = self.head(fine.permute(0, 2, 3, 1).flatten(1, 2)).unflatten(-1, (4, -1)).softmax(-1)
-        return Composition(of_quads(pixels % self.classes, self.grid), of_quads(shares, self.grid), choice)
+        return Composition(of_quads(pixels % self.classes, self.grid), of_quads(shares, self.grid), carriage)
 
     @torch.no_grad()
     def evidence(self, before: Tensor, classes: Tensor) -> Tensor:

@@ -76,8 +76,9 @@ class NextFrame(Objective):
         weights = weights.flatten().unsqueeze(1)
         likelihood = composed.likelihood(quads(target, self.model.config.patch))
         pixels = -(likelihood + 1e-6).log().sum((3, 4, 5)).flatten(1)
-        misled = composed.misled(evidence)
-        by_pixel = ((pixels + CARRY_WEIGHT * misled) * weights).sum() / weights.sum() / pixels.shape[1]
+        misled = composed.carriage.misled(evidence) if composed.carriage else pixels.new_zeros(len(pixels))
+        nats = pixels.sum(1, keepdim=True) + CARRY_WEIGHT * misled.unsqueeze(1)
+        by_pixel = (nats * weights).sum() / weights.sum() / pixels.shape[1]
         names, right = self._names(prediction, tokens[:, 1:].flatten(0, 1), weights, generator)
         with torch.no_grad():
             changed = target != true.flatten(0, 1)

@@ -18,6 +18,7 @@ from pathlib import Path
 from engine.autoplay import AutoplayMailbox, make_autoplayer
 from engine.backends.base import Backend
 from engine.checkpoint import Checkpoint
+from engine.frame import Frame
 from engine.frame_loop import FrameLoop
 from engine.mailbox import FrameMailbox
 from engine.measuring.memory import resident_mb
@@ -127,6 +128,16 @@ class Soak:
             figures.memory_settled = figures.memory_last
 
 
+class _AtOwnSpeed(Telemetry):
+    """Leaves out the intervals of slow motion and fast forward: they say nothing of whether frames are on time."""
+
+    loop: FrameLoop | None = None
+
+    def add(self, frame: Frame, interval: float | None, late: bool = False, missed: int = 0) -> None:
+        slowed = self.loop is not None and self.loop.speed != 1
+        super().add(frame, None if slowed else interval, late, missed)
+
+
 class _Leg:
     """One world from entering it to the last check."""
 
@@ -142,9 +153,10 @@ class _Leg:
         if self._kind == "script" and not self._world.manifest.scripts:
             self._kind = "sticky"
         self._player = make_autoplayer(self._kind, self._world.manifest, self._chance.getrandbits(31))
-        self._telemetry = Telemetry(window=INTERVALS)
+        self._telemetry = _AtOwnSpeed(window=INTERVALS)
         actions, pacer = AutoplayMailbox(self._player, self._session), Pacer(self._world.manifest.tick_rate)
         self._loop = FrameLoop(self._session, actions, FrameMailbox(), pacer, self._telemetry, self._new_recorder())
+        self._telemetry.loop = self._loop
 
     def play(self) -> None:
         """Play, then look whether all of it holds."""
@@ -200,6 +212,7 @@ class _Leg:
         self._loop.set_recorder(None)
         self._loop.resume_at(read_save(path, self._world).moment)
         self._loop.set_recorder(self._new_recorder())
+        self._loop.call(lambda session: None).result(PATIENCE)  # a recording that the leg's end forestalls isn't one
         self._figures.loads += 1
 
     def _reset(self) -> None:

@@ -217,7 +217,7 @@ def _frame(
     header: SaveHeader, action: Action, pixels: npt.NDArray[np.uint8], tokens: npt.NDArray[np.int64], digests: bytes
 ) -> Frame:
     tokens.flags.writeable = False
-    times = FrameTimes(0.0, None, 0.0, 0.0)  # it was made in another time
+    times = FrameTimes(0.0, None, 0.0)  # it was made in another time
     return Frame(header.index, action, pixels, tokens, digests[-DIGEST_BYTES:].hex(), header.entropy, times)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.pacing import Pacer
+from engine.pacing import RECENT, Pacer
 
 
 class HandTime:
@@ -114,3 +114,41 @@ def test_a_clock_that_is_set_back_while_it_sleeps(hand: HandTime) -> None:
     pace.wait()
     pace.wait()
     assert hand.now == pytest.approx(began - 3600 + 0.1)
+
+
+def test_frames_are_shown_evenly_though_work_is_uneven(hand: HandTime) -> None:
+    pace = pacer(hand)
+    shown = []
+    for work in (0.06, 0.02, 0.05, 0.01, 0.06):
+        deadline = pace.wait()
+        hand.now += work
+        shown.append(pace.hold(deadline))
+    assert shown == pytest.approx([100.06, 100.16, 100.26, 100.36, 100.46])
+
+
+def test_what_takes_longer_than_ever_isnt_held_and_one_accident_doesnt_hold_all(hand: HandTime) -> None:
+    pace = pacer(hand)
+    late_by = []
+    for work in (0.02, 0.05, 0.3, 0.02, 0.02):
+        deadline = pace.wait()
+        hand.now += work
+        late_by.append(pace.hold(deadline) - deadline)
+    assert late_by[:3] == pytest.approx([0.02, 0.05, 0.3]) and late_by[-1] == pytest.approx(0.075)
+
+
+def test_an_accident_is_forgotten(hand: HandTime) -> None:
+    pace = pacer(hand)
+    for work in (0.07, *[0.02] * RECENT):
+        deadline = pace.wait()
+        hand.now += work
+        shown = pace.hold(deadline)
+    assert shown - deadline == pytest.approx(0.02)
+
+
+def test_uncapped_nothing_is_held(hand: HandTime) -> None:
+    pace = pacer(hand, capped=False)
+    for work in (0.05, 0.01):
+        deadline = pace.wait()
+        hand.now += work
+        assert pace.hold(deadline) == hand.now
+    assert not hand.sleeps

@@ -22,7 +22,7 @@ def frame(index: int) -> Frame:
     chance = np.random.default_rng(index)
     pixels = chance.integers(0, 256, (SIDE, SIDE), np.uint8)
     tokens = chance.integers(0, 70_000, TOKENS)
-    return Frame(index, Action.NOOP, pixels, tokens, "0" * 16, index / 4, FrameTimes(0.0, None, 0.0, 0.0))
+    return Frame(index, Action.NOOP, pixels, tokens, "0" * 16, index / 4, FrameTimes(0.0, None, 0.0))
 
 
 def state(index: int, size: int) -> dict[str, npt.NDArray[np.generic]]:
