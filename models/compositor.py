@@ -27,7 +27,7 @@ from models.patches import cut, of_quads
 
 Shift = tuple[int, int]
 CARRIES = 0.6  # share of a patch's pixels that a shift has to explain to be asked for
-SETTLED = 0.95  # share that a fixed shift explains where nobody asks for another
+GAINS = 0.1  # share that it has to explain beyond what a fixed shift does: textures repeat, a few pixels prove nothing
 ASKED = 2048  # patches at most of a batch: each is compared with every shift
 SHARPER = 8
 COARSE = 2  # pixels between those that are compared for the carried shifts
@@ -143,7 +143,7 @@ class Compositor(nn.Module):
         fixed = self.look(before, self.shifts) == classes.unsqueeze(-1)
         share = cut(fixed, self.patch).float().mean(2).amax(-1)
         known = share.new_zeros(*share.shape, len(self.carried))
-        picture, patch = torch.nonzero(share < SETTLED, as_tuple=True)
+        picture, patch = torch.nonzero(share < 1 - GAINS, as_tuple=True)
         if not self.carried or not len(picture):
             return known
         each = slice(None, None, 1 + len(picture) // ASKED)
@@ -152,7 +152,7 @@ class Compositor(nn.Module):
         came = before.flatten(1)[picture[:, None, None], places]
         explained = (came == cut(classes, self.patch)[picture, patch].unsqueeze(1)).float().mean(-1)
         best = explained.amax(1, keepdim=True)
-        asked = (best > CARRIES) & (best > share[picture, patch].unsqueeze(1))
+        asked = (best > CARRIES) & (best > share[picture, patch].unsqueeze(1) + GAINS)
         return known.index_put((picture, patch), torch.where(asked, SURE * (explained - best), 0.0))
 
     def marked(self, before: Tensor, now: Tensor) -> Tensor:
