@@ -41,7 +41,13 @@ def run_soak(
             complain(f"{checkpoint.manifest.name}: {choice.problem}")
         return choice.backend
 
+    told = 0
+
     def tell(figures: SoakFigures) -> None:
+        nonlocal told
+        for line in figures.problems[told:]:
+            console.print(f"[red]problem[/red] {escape(line)}", highlight=False, soft_wrap=True)
+        told = len(figures.problems)
         console.print(
             f"{figures.seconds / 60:5.1f} min  {figures.frames} frames, {figures.frames_verified} verified, "
             f"{figures.digest_mismatches} mismatches, {len(figures.problems)} problems, "
@@ -53,8 +59,6 @@ def run_soak(
         figures = Soak(worlds, make, Path(folder), seed).run(minutes, tell)
     missed = missed_targets(figures)
     console.print(_table(figures))
-    for line in figures.problems[:20]:
-        console.print(f"[red]problem[/red] {escape(line)}", highlight=False)
     document = {"schema": 1, "machine": asdict(machine()), "minutes": minutes, "seed": seed, "missed": missed}
     return {**document, **shares(figures), "memory_drift": figures.memory_drift, **asdict(figures)}, missed
 
