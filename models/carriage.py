@@ -46,8 +46,7 @@ class Carriage:
         own = -(self.own + evidence).logsumexp(-1).sum(1)
         kind = torch.where(asked, torch.where(_fits(evidence, mover), MOVER, OTHER), STILL)
         kinds = -self.belongs.gather(-1, kind.unsqueeze(-1)).sum((1, 2))
-        # It decides for all patches that it carries.
-        whole = -(self.mover + _votes(evidence)).logsumexp(-1) * (kind == MOVER).sum(1)
+        whole = -(self.mover + _votes(evidence)).logsumexp(-1)
         nats: Tensor = own + kinds + whole
         return nats
 
@@ -110,9 +109,11 @@ class Choice(nn.Module):
         chosen = self.own(features) + self.follow(lone) + bent + together[..., None, None]
         own = chosen.flatten(2).transpose(1, 2).log_softmax(-1)
         belongs = self.belongs(features).flatten(2).transpose(1, 2).log_softmax(-1)
-        part = belongs[..., MOVER : MOVER + 1].exp()
+        # Which patches are the mover's, and what each says, isn't learnt from what they say together: where they
+        # disagree, the quickest way to be less wrong would be to call none of them its own.
+        part = belongs[..., MOVER : MOVER + 1].exp().detach()
         known = torch.cat([features, lone], 1).flatten(2).transpose(1, 2)
         known = (part * known).sum(1) / (part.sum(1) + SOME)
         # Were its patches to judge each on its own, their judgements would multiply.
-        judged = (part * own).sum(1) + self.mover(torch.cat([known, scene], 1))
+        judged = (part * own.detach()).sum(1) + self.mover(torch.cat([known, scene], 1))
         return Carriage(judged.log_softmax(-1), belongs, own)

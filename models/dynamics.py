@@ -261,8 +261,9 @@ def sample_tokens(logits: Tensor, noise: Tensor, min_p: float) -> tuple[Tensor, 
     candidates, float [...] in nats.
     """
     values, codes = likeliest(logits, min(CANDIDATES, logits.shape[-1]))
-    probabilities = values.softmax(-1)
-    entropy = -(probabilities * (probabilities + 1e-9).log()).sum(-1)
+    logs = values.log_softmax(-1)  # finite even where a probability is zero
+    probabilities = logs.exp()
+    entropy = -(probabilities * logs).sum(-1)
     kept = torch.where(probabilities >= min_p * probabilities[..., :1], probabilities, 0.0)
     cumulative = kept.cumsum(-1)
     place = (cumulative <= noise.unsqueeze(-1) * cumulative[..., -1:]).sum(-1, keepdim=True)

@@ -199,6 +199,8 @@ def check_parity(tokenizer: Tokenizer, step: StepGraph, folder: Path, colours: i
         painted = tokenizer.decode(torch.from_numpy(wanted[0])).numpy()
         same["decoded"].append(share_equal(decoder.run(None, {"tokens": wanted[0]})[0], painted))
         rings = slice(6, None)  # behind tokens, picture, entropy, and what was drawn, shown and there before
+        if not np.isfinite(got[2]).all():
+            raise BadInput(f"{folder}: parity: expected a finite entropy, got {got[2]}")
         worst = max([worst, *(relative_error(g, w) for g, w in zip(got[rings], wanted[rings], strict=True))])
         state = wanted[3:]
     shares = {name: float(np.mean(values)) if values else 0.0 for name, values in same.items()}

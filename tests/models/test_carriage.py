@@ -55,11 +55,11 @@ def test_nothing_is_misled_that_says_what_came() -> None:
     assert right.misled(torch.zeros_like(evidence)).item() > 30  # three patches were said to move
 
 
-def test_the_movers_shift_counts_for_each_patch_that_it_carries() -> None:
+def test_a_wrong_shift_of_the_mover_is_misled_once() -> None:
     evidence = _evidence([[2], [2], [2], []])
     kinds, own = [MOVER] * 3 + [STILL], [2, 2, 2, 0]
     wrong, right = (_carriage(mover, kinds, own).misled(evidence).item() for mover in (1, 2))
-    assert wrong - right == pytest.approx(3 * 20, abs=1)
+    assert wrong - right == pytest.approx(20, abs=1)
 
 
 def test_a_wrong_kind_and_a_wrong_way_are_misled() -> None:

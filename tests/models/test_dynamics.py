@@ -109,6 +109,12 @@ def test_a_grid_that_cannot_be_folded_is_refused(grid: tuple[int, int], patch: i
         DynamicsConfig(50, 4, grid=grid, patch=patch)
 
 
+def test_what_is_beyond_doubt_has_an_entropy_of_zero() -> None:
+    """Also where the exporter drops small numbers that keep a logarithm finite."""
+    _, entropy = sample_tokens(torch.tensor([[500.0, *[0.0] * 7]]), torch.tensor([0.5]), 0.1)
+    assert float(entropy[0]) == 0.0
+
+
 def test_sampling_follows_the_probabilities() -> None:
     logits = torch.tensor([0.5, 0.3, 0.2]).log().expand(30000, 3)
     noise = (torch.arange(30000) + 0.5) / 30000
