@@ -63,13 +63,26 @@ class ActionEntry(_Strict):
     keys: tuple[str, ...] = ()
 
 
+class CardCost(_Strict):
+    """What a frame costs a card, counted from the half-precision graph that it runs: `half_operations` of products in
+    half precision, `float_operations` of those in float32 (multiplications and additions), `bytes` of traffic by the
+    types that it is in, `kernels` launched."""
+
+    half_operations: Annotated[int, Field(ge=0)]
+    float_operations: Annotated[int, Field(ge=0)]
+    bytes: Annotated[int, Field(ge=0)]
+    kernels: Annotated[int, Field(ge=0)]
+
+
 class Cost(_Strict):
-    """What one frame costs, counted from the step graph at export (engine/graph_cost.py). `kernels` 0: not counted."""
+    """What one frame costs, counted from the step graph at export (engine/measuring/graph_cost.py). `kernels` 0, or no
+    `card`: not counted."""
 
     operations: Annotated[int, Field(ge=0)]
     bytes: Annotated[int, Field(ge=0)]
     parameters: Annotated[int, Field(ge=0)]
     kernels: Annotated[int, Field(ge=0)] = 0
+    card: CardCost | None = None
 
 
 class Graphs(_Strict):

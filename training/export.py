@@ -16,7 +16,7 @@ import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
-from engine.measuring.graph_cost import count_cost
+from engine.measuring.graph_cost import count_card_cost, count_cost
 from models.dynamics import DynamicsModel
 from models.manifest import BadInput, Cost, StateSpec
 from models.patches import cut, join
@@ -113,7 +113,9 @@ class Exported:
     cost: Cost
 
 
-def export_graphs(tokenizer: Tokenizer, dynamics: DynamicsModel, sampling: Sampling, folder: Path) -> Exported:
+def export_graphs(
+    tokenizer: Tokenizer, dynamics: DynamicsModel, sampling: Sampling, folder: Path, parity_steps: int = PARITY_STEPS
+) -> Exported:
     """Write the graphs into `folder` and compare them with torch. Raises BadInput where they differ."""
     tokenizer, dynamics = tokenizer.cpu().eval(), dynamics.cpu().eval()
     config = tokenizer.config
@@ -134,11 +136,11 @@ def export_graphs(tokenizer: Tokenizer, dynamics: DynamicsModel, sampling: Sampl
     inputs = ["tokens", "action", "noise", *names]
     outputs = ["next_tokens", "picture", "entropy", *(spec.output_name for spec in state)]
     _export(step, arguments, inputs, outputs, folder / STEP)
-    check_parity(tokenizer, step, folder, colours)
+    check_parity(tokenizer, step, folder, colours, parity_steps)
     used = (*dynamics.parameters(), *step.decoder.tokenizer.head.parameters(), *tokenizer.decoder.parameters())
     parameters = sum(p.numel() for p in used)
     counted = count_cost(folder / STEP)
-    cost = Cost(**asdict(counted), parameters=parameters)
+    cost = Cost(**asdict(counted), parameters=parameters, card=count_card_cost(folder / STEP))
     return Exported(tokenizer.tokens, tokenizer.config.codebook, state, cost)
 
 
@@ -170,8 +172,9 @@ def strip_notes(path: Path) -> None:
 
 
 @torch.no_grad()
-def check_parity(tokenizer: Tokenizer, step: StepGraph, folder: Path, colours: int) -> None:
-    """Run the graphs beside torch on random inputs, the step graph on its own state. Raises BadInput where they differ.
+def check_parity(tokenizer: Tokenizer, step: StepGraph, folder: Path, colours: int, steps: int = PARITY_STEPS) -> None:
+    """Run the graphs beside torch on random inputs, the step graph `steps` times on its own state. Raises BadInput
+    where they differ.
 
     Sums are rounded in another order there, so a token whose two likeliest codes lie within that may differ: at most
     one in a thousand.
@@ -186,7 +189,7 @@ def check_parity(tokenizer: Tokenizer, step: StepGraph, folder: Path, colours: i
     names = [entry.name for entry in graph.get_inputs()]
     worst = 0.0
     same: dict[str, list[float]] = {"tokens": [], "next_tokens": [], "picture": [], "decoded": []}
-    for _ in range(PARITY_STEPS):
+    for _ in range(steps):
         picture = rng.integers(0, colours, shape, dtype=np.uint8)
         tokens = tokenizer.encode(torch.from_numpy(picture)).numpy()
         same["tokens"].append(share_equal(encoder.run(None, {"picture": picture})[0], tokens))

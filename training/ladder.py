@@ -27,6 +27,7 @@ WORLD, PRESET = "platformer", "cpu"
 CODEBOOK = 1024
 SMALLEST_SIDE = 128
 STARTS, CONTEXT = 2, 4
+PARITY_STEPS = 1  # beside torch: of the largest rungs each takes a minute, and nobody plays them
 SCALE = 0.01  # of weights that begin as zeros: they must not be optimised away
 
 
@@ -107,7 +108,7 @@ def build_rung(rung: Rung, starts: Starts, folder: Path) -> Manifest:
         created=datetime.now(UTC).date().isoformat(),
     )
     networks = Networks(tokenizer, dynamics, Sampling(preset.export.min_p, preset.export.shared_noise))
-    return seal(networks, world, _enlarged(starts, rung.side), provenance, folder)
+    return seal(networks, world, _enlarged(starts, rung.side), provenance, folder, parity_steps=PARITY_STEPS)
 
 
 def _enlarged(starts: Starts, side: int) -> Starts:

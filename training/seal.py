@@ -21,7 +21,7 @@ from engine.atomic import write_atomically
 from models.dynamics import DynamicsModel
 from models.manifest import MANIFEST_NAME, ActionEntry, BadInput, FileEntry, Graphs, Manifest, Provenance
 from models.tokenizer import Tokenizer
-from training.export import DECODER, ENCODER, STEP, Sampling, export_graphs
+from training.export import DECODER, ENCODER, PARITY_STEPS, STEP, Sampling, export_graphs
 from training.half_parity import check_half
 from training.starts import Starts
 from training.worlds.base import SimulatedWorld
@@ -45,6 +45,7 @@ def seal(
     provenance: Provenance,
     folder: Path,
     half_states: int = 0,
+    parity_steps: int = PARITY_STEPS,
 ) -> Manifest:
     """Export, check and seal into `folder`. The folder appears, or is replaced, only when it is whole and its
     half-precision graph chooses the same tokens from `half_states` states (0: unasked). Raises BadInput."""
@@ -52,7 +53,7 @@ def seal(
     making = folder.with_name(f".{folder.name}.making")
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(parents=True)
-    exported = export_graphs(networks.tokenizer, networks.dynamics, networks.sampling, making)
+    exported = export_graphs(networks.tokenizer, networks.dynamics, networks.sampling, making, parity_steps)
     write_atomically(making / START_FRAMES, pack_starts(networks.tokenizer, starts))
     config = networks.tokenizer.config
     manifest = Manifest(

@@ -17,8 +17,7 @@ import onnx
 from onnx import TensorProto
 
 from engine.backends.half_graph import half_graph
-from engine.measuring.projection import CardCost
-from models.manifest import BadInput
+from models.manifest import BadInput, CardCost
 
 KERNELS = {
     *("Conv", "ConvTranspose", "MatMul", "Gemm", "Softmax", "TopK", "CumSum", "ArgMax", "Gather", "GatherElements"),
@@ -56,7 +55,8 @@ def count_card_cost(path: Path) -> CardCost:
         raise BadInput(f"{path}: graph: cannot be read ({error.strerror or error})") from error
     count = _Count(path, onnx.load_from_string(half_graph(graph, str(path))))
     half = count.operations.pop(TensorProto.FLOAT16, 0)
-    return CardCost(half, sum(count.operations.values()), count.bytes, count.kernels)
+    single = sum(count.operations.values())
+    return CardCost(half_operations=half, float_operations=single, bytes=count.bytes, kernels=count.kernels)
 
 
 def _no_graph(path: Path, error: Exception) -> BadInput:

@@ -13,24 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from engine.backends.vram import GIB, estimate_need
-from models.manifest import BadInput, Cost, Manifest, read_manifest
+from models.manifest import BadInput, CardCost, Cost, Manifest, read_manifest
 
 ARITHMETIC_SHARE = 0.35  # of the published rate
 TRAFFIC_SHARE = 0.7  # of the published bandwidth
 LAUNCH_SECONDS = 5e-6  # the least that a kernel of a CUDA graph takes, its launch included
 GOALS = (30, 60)  # frames a second that a card is asked for
 LIMIT = 8 * GIB  # bytes on the card, where none is given
-
-
-@dataclass(frozen=True)
-class CardCost:
-    """What a frame costs a device: `half_operations` of products in half precision, `float_operations` of those in
-    float32 (multiplications and additions), `bytes` of traffic by the types that it is in, `kernels` launched."""
-
-    half_operations: int
-    float_operations: int
-    bytes: int
-    kernels: int
 
 
 @dataclass(frozen=True)
@@ -102,7 +91,10 @@ def card_seconds(cost: CardCost, card: CardRates) -> float:
 
 
 def find_card_cost(folder: Path, manifest: Manifest) -> CardCost:
-    """What a frame of a checkpoint costs a card. Raises BadInput, also where the graph's package isn't installed."""
+    """What a frame of a checkpoint costs a card: as its manifest says, or else counted. Raises BadInput, also where the
+    graph's package isn't installed."""
+    if manifest.cost.card is not None:
+        return manifest.cost.card
     try:
         from engine.measuring.graph_cost import count_card_cost  # needs a package that not everyone has
     except ImportError as error:
@@ -114,7 +106,7 @@ def find_card_cost(folder: Path, manifest: Manifest) -> CardCost:
 
 def float_cost(cost: Cost) -> CardCost:
     """What a manifest counted of the shipped graph, which is float32 throughout."""
-    return CardCost(0, cost.operations, cost.bytes, cost.kernels)
+    return CardCost(half_operations=0, float_operations=cost.operations, bytes=cost.bytes, kernels=cost.kernels)
 
 
 def project(manifest: Manifest, cost: CardCost, card: CardRates, limit: int = LIMIT) -> Projection:

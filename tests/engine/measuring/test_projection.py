@@ -12,7 +12,6 @@ from engine.measuring.projection import (
     CARDS,
     GIB,
     LAUNCH_SECONDS,
-    CardCost,
     card_seconds,
     find_card_cost,
     find_rates,
@@ -21,7 +20,7 @@ from engine.measuring.projection import (
     project,
     projections,
 )
-from models.manifest import BadInput, Cost, Manifest, read_manifest
+from models.manifest import BadInput, CardCost, Cost, Manifest, read_manifest
 
 RTX_3060 = next(card for card in CARDS if card.name == "RTX 3060")
 
