@@ -253,7 +253,7 @@ class FrameLoop:
             self._rewind_on(self._cursor)  # a tap shorter than a tick counts
         frame = self._session.rewind_to(self._cursor, REWIND_PATIENCE)
         self._leave_rewind()
-        self._actions.take()  # a key tapped meanwhile was meant for what isn't there any more
+        self._actions.drop_taps()
         if self._recorder is not None:
             self._recorder.add_rewind(frame.index)
         self._frames.put(frame)

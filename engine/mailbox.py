@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 
 from engine.frame import Frame
 from models.actions import Action
 
+MOST_TAPS = 8  # that wait for a tick of their own: more would be played long after the player meant them
 _BY_BUTTONS = {action.buttons: action for action in Action}
 
 
 class ActionMailbox:
     """What the player holds, for the loop to take once a tick.
 
-    The newest action wins. Buttons pressed and let go between two takes still count for one tick: together with what
-    is held where the two form an action, before it otherwise.
+    The newest action wins. A tap, buttons pressed and let go between two takes, still counts for one tick: together
+    with other taps and with what is held where they form an action, before them in its turn otherwise.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held = Action.NOOP
-        self._tapped: frozenset[str] = frozenset()
+        self._taps: deque[tuple[frozenset[str], float]] = deque(maxlen=MOST_TAPS)  # and when they ended
         self._pressed: frozenset[str] = frozenset()  # since the last take
         self._time: float | None = None
 
@@ -31,7 +33,7 @@ class ActionMailbox:
                 return
             released = self._held.buttons - action.buttons
             if tapped := released & self._pressed:
-                self._tapped = tapped
+                self._taps.append((tapped, time))
             self._pressed = (self._pressed | (action.buttons - self._held.buttons)) - released
             self._held = action
             if self._time is None:
@@ -40,13 +42,24 @@ class ActionMailbox:
     def take(self) -> tuple[Action, float | None]:
         """The action for this tick and the time of the oldest key event that it answers, None where no key changed."""
         with self._lock:
-            tapped, self._tapped = self._tapped, frozenset()
             time, self._time = self._time, None
             self._pressed = frozenset()
-            if not tapped:
+            if not self._taps:
                 return self._held, time
-            both = _BY_BUTTONS.get(self._held.buttons | tapped)
-            return both or _BY_BUTTONS[tapped], time
+            now, _ = self._taps.popleft()
+            while self._taps and not now & self._taps[0][0] and now | self._taps[0][0] in _BY_BUTTONS:
+                now |= self._taps.popleft()[0]
+            if self._taps:
+                self._time = self._taps[0][1]
+                return _BY_BUTTONS[now], time
+            return _BY_BUTTONS.get(self._held.buttons | now) or _BY_BUTTONS[now], time
+
+    def drop_taps(self) -> None:
+        """Forget what was tapped: it was meant for what isn't there any more."""
+        with self._lock:
+            self._time = None
+            self._pressed = frozenset()
+            self._taps.clear()
 
     @property
     def held(self) -> Action:
@@ -56,9 +69,9 @@ class ActionMailbox:
 
     def clear(self) -> None:
         """Forget everything, as when the window loses the keyboard."""
+        self.drop_taps()
         with self._lock:
-            self._held, self._time = Action.NOOP, None
-            self._tapped = self._pressed = frozenset()
+            self._held = Action.NOOP
 
 
 class FrameMailbox:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.frame import Frame
-from engine.mailbox import ActionMailbox, FrameMailbox
+from engine.mailbox import MOST_TAPS, ActionMailbox, FrameMailbox
 from engine.session import Session
 from models.actions import Action
 
@@ -43,11 +43,18 @@ def test_putting_the_same_again_is_no_key_event() -> None:
         (Action.RIGHT, [Action.RIGHT_JUMP, Action.RIGHT], [Action.RIGHT_JUMP, Action.RIGHT]),
         (Action.RIGHT, [Action.LEFT, Action.RIGHT], [Action.LEFT, Action.RIGHT]),
         (Action.NOOP, [Action.LEFT, Action.NOOP, Action.UP], [Action.LEFT, Action.UP]),
+        (Action.NOOP, [Action.LEFT, Action.NOOP, Action.JUMP, Action.NOOP], [Action.LEFT_JUMP, Action.NOOP]),
+        (Action.NOOP, [Action.RIGHT_JUMP, Action.RIGHT, Action.NOOP], [Action.RIGHT_JUMP, Action.NOOP]),
+        (Action.NOOP, [Action.LEFT, Action.NOOP, Action.UP, Action.NOOP], [Action.LEFT, Action.UP, Action.NOOP]),
+        (Action.NOOP, [Action.RIGHT, Action.NOOP] * 2, [Action.RIGHT, Action.RIGHT, Action.NOOP]),
+        (Action.RIGHT, [Action.LEFT, Action.RIGHT, Action.UP], [Action.LEFT, Action.RIGHT, Action.UP]),
         (Action.LEFT, [Action.NOOP], [Action.NOOP, Action.NOOP]),
         (Action.LEFT, [Action.NOOP, Action.RIGHT], [Action.RIGHT, Action.RIGHT]),
     ],
 )
-def test_a_tap_shorter_than_a_tick_counts_once(before: Action, during: list[Action], taken: list[Action]) -> None:
+def test_a_tap_shorter_than_a_tick_counts_for_one_tick(
+    before: Action, during: list[Action], taken: list[Action]
+) -> None:
     box = ActionMailbox()
     box.put(before, 0.0)
     box.take()
@@ -58,7 +65,7 @@ def test_a_tap_shorter_than_a_tick_counts_once(before: Action, during: list[Acti
 
 @given(st.lists(st.one_of(st.none(), st.sampled_from(list(Action)))))
 def test_it_settles_on_what_is_held(events: list[Action | None]) -> None:
-    """Whatever the player does (None is a tick), two ticks later the loop plays what is held."""
+    """Whatever the player does (None is a tick), when the taps have had theirs the loop plays what is held."""
     box, held = ActionMailbox(), Action.NOOP
     for event in events:
         if event is None:
@@ -66,7 +73,8 @@ def test_it_settles_on_what_is_held(events: list[Action | None]) -> None:
         else:
             box.put(event, 0.0)
             held = event
-    box.take()
+    for _ in range(MOST_TAPS + 1):
+        box.take()
     assert box.take() == (held, None)
 
 
@@ -76,6 +84,21 @@ def test_the_oldest_key_event_of_a_tick_counts_for_latency() -> None:
     box.put(Action.NOOP, 1.01)
     assert box.take() == (Action.JUMP, 1.0)
     assert box.take() == (Action.NOOP, None)
+
+
+def test_a_tap_that_waits_has_a_time_of_its_own() -> None:
+    box = ActionMailbox()
+    for action, time in ((Action.LEFT, 1.0), (Action.NOOP, 1.01), (Action.UP, 1.02), (Action.NOOP, 1.03)):
+        box.put(action, time)
+    assert [box.take(), box.take(), box.take()] == [(Action.LEFT, 1.0), (Action.UP, 1.03), (Action.NOOP, None)]
+
+
+def test_dropped_taps_leave_what_is_held() -> None:
+    box = ActionMailbox()
+    for action in (Action.LEFT, Action.NOOP, Action.RIGHT):
+        box.put(action, 1.0)
+    box.drop_taps()
+    assert box.take() == (Action.RIGHT, None)
 
 
 def test_clear_forgets(session: Session) -> None:
