@@ -11,7 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from math import prod
+from math import isfinite, nan, prod
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -65,7 +65,8 @@ class RanOn(_Strict):
 
 
 class SaveHeader(_Strict):
-    """What the payload is of. `saved` is local time; `palette` the colours that were shown; `ran_on` begins at 0."""
+    """What the payload is of. `saved` is local time; `palette` the colours that were shown; `ran_on` begins at 0;
+    `entropy` is only shown, so a graph that gives no finite one (None) can still be saved."""
 
     schema_version: Literal[1] = 1
     dreamcade: Text
@@ -78,7 +79,7 @@ class SaveHeader(_Strict):
     start_tokens: Annotated[str, Field(max_length=START_LIMIT)] | None
     rng_seed: Count
     index: Annotated[int, Field(strict=True, ge=0, lt=INDEX_LIMIT)]
-    entropy: Annotated[float, Field(allow_inf_nan=False)]
+    entropy: Annotated[float, Field(allow_inf_nan=False)] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +105,7 @@ def save_bytes(moment: Moment, checkpoint: Checkpoint, palette: str | None) -> b
         start_tokens=None if picture is None else start_text(picture.tokens),
         rng_seed=moment.rng_seed,
         index=moment.frame.index,
-        entropy=moment.frame.entropy,
+        entropy=moment.frame.entropy if isfinite(moment.frame.entropy) else None,
     )
     text = header.model_dump_json().encode()
     frame = moment.frame
@@ -218,7 +219,8 @@ def _frame(
 ) -> Frame:
     tokens.flags.writeable = False
     times = FrameTimes(0.0, None, 0.0)  # it was made in another time
-    return Frame(header.index, action, pixels, tokens, digests[-DIGEST_BYTES:].hex(), header.entropy, times)
+    entropy = nan if header.entropy is None else header.entropy
+    return Frame(header.index, action, pixels, tokens, digests[-DIGEST_BYTES:].hex(), entropy, times)
 
 
 def _start(path: Path, header: SaveHeader, checkpoint: Checkpoint, begun: list[bytes]) -> Start:

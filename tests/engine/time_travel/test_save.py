@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from math import inf, isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,18 @@ def test_another_process_goes_on_as_if_one_had_never_quit(saved: Path, session: 
     command = [sys.executable, "-c", CHILD, str(world_folder), str(saved), "50"]
     done = subprocess.run(command, capture_output=True, env=environment, text=True, check=True, timeout=60)
     assert done.stdout.split() == expected
+
+
+@pytest.mark.parametrize("entropy", [nan, inf, -inf])
+def test_an_entropy_that_is_no_number_is_saved_as_none(session: Session, tmp_path: Path, entropy: float) -> None:
+    play(session, 5)
+    moment = session.moment()
+    odd = replace(moment, frame=replace(moment.frame, entropy=entropy))
+    write_save(tmp_path / "a.save", save_bytes(odd, session.checkpoint, None))
+    save = read_save(tmp_path / "a.save", session.checkpoint)
+    assert save.header.entropy is None and isnan(save.moment.frame.entropy)
+    session.resume(save.moment)
+    assert session.step(Action.LEFT).index == 6
 
 
 def test_what_is_read_is_what_was_saved(saved: Path, session: Session) -> None:
