@@ -30,23 +30,20 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Recording:
-    """One recording. `frames` counts those made, however often play went back; `problem` says why it can't be used."""
+    """One recording. `frames` counts those made, however often play went back; `problem` says why it can't be used.
+    `shared`: it is a shared file, which has neither video nor most digests; a folder may be called like one."""
 
     path: Path
     made: datetime
     header: SessionHeader | None = None
     frames: int = 0
     problem: str | None = None
+    shared: bool = False
 
     @property
     def name(self) -> str:
         """What it is called."""
-        return self.path.name.removesuffix(SHARE_SUFFIX)
-
-    @property
-    def shared(self) -> bool:
-        """Whether it is a shared file, which has neither video nor most digests."""
-        return self.path.suffix == SHARE_SUFFIX
+        return self.path.name.removesuffix(SHARE_SUFFIX) if self.shared else self.path.name
 
     @property
     def video(self) -> Path | None:
@@ -64,10 +61,9 @@ def list_recordings(folder: Path) -> list[Recording]:
     """Every recording and shared file of a folder, the newest first. Raises BadInput where it can't be looked into."""
     try:
         entries = [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.exists() else []
-        found = [path for path in entries if path.suffix == SHARE_SUFFIX or (path / SESSION_NAME).exists()]
-        dated = sorted(((path.stat().st_mtime, path) for path in found), reverse=True)
     except OSError as error:
         raise BadInput(f"{folder}: recordings: cannot be read ({error.strerror or error})") from error
+    dated = sorted(((time, path) for path in entries if (time := _made(path)) is not None), reverse=True)
     return [_look(path, datetime.fromtimestamp(time)) for time, path in dated[:MOST]]
 
 
@@ -76,6 +72,8 @@ def rename(recording: Recording, name: str) -> Path:
     name = name.strip()
     if not _NAME.fullmatch(name) or len(name) > NAME_LIMIT:
         raise BadInput(f"{name!r}: name: expected letters, digits, spaces, dots, dashes, at most {NAME_LIMIT}")
+    if name.endswith(SHARE_SUFFIX) and not recording.shared:
+        raise BadInput(f"{name!r}: name: expected one that doesn't end in {SHARE_SUFFIX}, as shared files do")
     target = recording.path.with_name(name + (SHARE_SUFFIX if recording.shared else ""))
     return target if target == recording.path else _move(recording.path, target)
 
@@ -108,14 +106,25 @@ def _move(path: Path, target: Path) -> Path:
         raise BadInput(f"{path}: recording: cannot be moved ({error.strerror or error})") from error
 
 
-def _look(path: Path, made: datetime) -> Recording:
+def _made(path: Path) -> float | None:
+    """When a recording or shared file was written; None for whatever else lies there, or has just gone."""
     try:
-        if path.suffix == SHARE_SUFFIX:
+        if (path / SESSION_NAME).exists() or (path.suffix == SHARE_SUFFIX and not path.is_dir()):
+            return path.stat().st_mtime
+    except OSError:  # a link to nowhere or to itself, a folder that may not be looked into
+        pass
+    return None
+
+
+def _look(path: Path, made: datetime) -> Recording:
+    shared = path.suffix == SHARE_SUFFIX and not path.is_dir()
+    try:
+        if shared:
             record = read_share(path)
-            return Recording(path, made, record.header, record.frames)
+            return Recording(path, made, record.header, record.frames, shared=True)
         return Recording(path, made, read_header(path), _count_frames(path / ACTIONS_NAME))
     except BadInput as error:
-        return Recording(path, made, problem=str(error))
+        return Recording(path, made, problem=str(error), shared=shared)
 
 
 def _count_frames(path: Path) -> int:

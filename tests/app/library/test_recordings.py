@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,8 +36,6 @@ def make(tmp_path: Path) -> Make:
 
 
 def test_the_newest_comes_first_with_length_world_and_seed(make: Make, tmp_path: Path) -> None:
-    import os
-
     for age, name in ((300, "old"), (100, "new"), (200, "middle")):
         os.utime(make(name), (1e9 - age, 1e9 - age))
     (tmp_path / "recordings" / "notes.txt").write_text("mine", encoding="utf-8")
@@ -84,6 +83,41 @@ def test_names_that_cannot_be_are_refused(make: Make, name: str) -> None:
     with pytest.raises(BadInput, match="name: expected"):
         rename(recording, name)
     assert recording.path.is_dir()
+
+
+def test_a_folder_does_not_get_the_ending_of_shared_files(make: Make) -> None:
+    (recording,) = list_recordings(make("a").parent)
+    with pytest.raises(BadInput, match=r"name: expected one that doesn't end in \.dreamcade"):
+        rename(recording, "mine.dreamcade")
+    assert recording.path.is_dir()
+
+
+def test_a_folder_that_has_the_ending_of_shared_files_is_a_recording_all_the_same(make: Make) -> None:
+    (recording,) = list_recordings(make("a.dreamcade").parent)
+    assert (recording.name, recording.shared, recording.frames, recording.problem) == ("a.dreamcade", False, 90, None)
+    assert rename(recording, "b").name == "b"
+
+
+def test_links_to_nowhere_hide_no_recording(make: Make) -> None:
+    folder = make("a").parent
+    (folder / "gone.dreamcade").symlink_to(folder / "nowhere")
+    (folder / "loop").symlink_to(folder / "loop")
+    (folder / "loop.dreamcade").symlink_to(folder / "loop.dreamcade")
+    assert [recording.name for recording in list_recordings(folder)] == ["a"]
+
+
+def test_a_recording_deleted_while_they_are_listed_hides_no_other(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    make("a")
+    gone = make("b")
+    real = Path.stat
+
+    def stat(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path == gone:
+            raise FileNotFoundError(2, "No such file or directory")
+        return real(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert [recording.name for recording in list_recordings(gone.parent)] == ["a"]
 
 
 def test_deleted_it_lies_in_the_trash_whole(make: Make) -> None:
