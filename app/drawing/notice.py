@@ -1,10 +1,15 @@
-"""One line that shows for a while. Owns how long; refuses where and how it is drawn."""
+"""One line that shows for a while, and what of an error is one. Owns how long; refuses where and how it is drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 SECONDS = 6.0  # that a line shows unless told otherwise
+
+
+def in_one_line(error: BaseException) -> str:
+    """What an error says first; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 class Notice:

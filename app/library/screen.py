@@ -11,7 +11,7 @@ from functools import partial
 
 import pygame
 
-from app.drawing.notice import Notice
+from app.drawing.notice import Notice, in_one_line
 from app.drawing.window import Window
 from app.keys.gamepad import Gamepads, menu_key
 from app.keys.keymap import Command
@@ -213,6 +213,8 @@ class Library:
             self.say(str(error))
         except GivenUp:
             self.say(f"{job.title}: given up")
+        except Exception as error:  # whatever a backend or an encoder raises is one line here
+            self.say(f"{job.title}: {in_one_line(error)}")
         self.refresh()
 
     def _verify(self, recording: Recording) -> None:
@@ -286,8 +288,8 @@ def _session(opened: Future[RecordedSession]) -> Session:
 
 def _close(opened: Future[RecordedSession]) -> str:
     """Let go of the backend. Returns a line about how the frames compared."""
-    if opened.exception() is not None:
-        return str(opened.exception())
+    if (error := opened.exception()) is not None:
+        return in_one_line(error)
     session = opened.result()
     session.backend.close()
     if session.differs_at is None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from app.drawing.notice import in_one_line
 from app.play.picture_file import read_picture
 from app.play.picture_screen import PictureScreen
 from engine.session import Session
@@ -60,8 +61,10 @@ class PictureOffer:
         looked_at, self._looked_at = self._looked_at, None
         try:
             encoded = looked_at.result()
-        except BadInput as error:
-            self._player.hud.toast(str(error), LONG_TOAST)
+        except Exception as error:  # whatever a backend raises is one line for the player, and play goes on
+            line = in_one_line(error)
+            told = line if isinstance(error, BadInput) else f"the picture can't be shown ({line})"
+            self._player.hud.toast(told, LONG_TOAST)
             return
 
         def accept() -> None:

@@ -20,6 +20,7 @@ from typing import Protocol
 import pygame
 
 from app.drawing.look import look_of
+from app.drawing.notice import in_one_line
 from app.drawing.picture import find_theme
 from app.drawing.widgets import DIM, draw_text
 from app.drawing.window import Window, fit_picture
@@ -433,7 +434,7 @@ class Player:
 
     def _fail(self, world: str, error: Exception) -> None:
         """A world broke. The one that is played goes on if it was another; else it's back to the menu."""
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = in_one_line(error)
         problem = reason if isinstance(error, BadInput) else f"{world}: {reason}"
         self.shelf.forget(world)
         if self.round is not None and self.round.name != world:

@@ -6,6 +6,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.drawing.notice import in_one_line
 from engine.checkpoint import Checkpoint
 from engine.time_travel.moment import Moment
 from engine.time_travel.save import save_bytes, write_save
@@ -63,4 +64,6 @@ def _outcome(name: str, work: Future[None]) -> SaveNews:
         return SaveNews(str(error), False)
     except (TimeoutError, CancelledError):
         return SaveNews(f"{name}: not saved (the game had ended)", False)
+    except Exception as error:  # whatever a backend raises is one line for the player, and play goes on
+        return SaveNews(f"{name}: not saved ({in_one_line(error)})", False)
     return SaveNews(f"saved: {name}", True)

@@ -1,4 +1,4 @@
-from app.drawing.notice import Notice
+from app.drawing.notice import Notice, in_one_line
 
 
 def test_a_line_shows_for_a_while_and_the_newest_counts() -> None:
@@ -12,3 +12,8 @@ def test_a_line_shows_for_a_while_and_the_newest_counts() -> None:
     assert notice.line == "second"
     now = 3.0
     assert notice.line == ""
+
+
+def test_an_error_is_one_line() -> None:
+    assert in_one_line(ValueError("\nfirst\nsecond")) == "first"
+    assert in_one_line(KeyError()) == "KeyError"

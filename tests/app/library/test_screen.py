@@ -132,6 +132,26 @@ def test_a_job_can_be_given_up(library: Library, monkeypatch: pytest.MonkeyPatch
     assert "given up" in library.message and library.outcome is None
 
 
+@pytest.mark.parametrize(
+    ("deed", "part", "title"),
+    [
+        ("verify", "verify", "comparing every frame"),
+        ("export", "export_video", "writing a video"),
+        ("write", "write_share", "writing a file to share"),
+    ],
+)
+def test_a_job_that_fails_in_any_way_is_one_line(
+    library: Library, monkeypatch: pytest.MonkeyPatch, deed: str, part: str, title: str
+) -> None:
+    def broken(*given: object) -> None:
+        raise RuntimeError("CUDA error 700\nmore of it")
+
+    monkeypatch.setattr(f"app.library.deeds.{part}", broken)
+    choose(library, deed)
+    until(library, lambda: library.job is None)
+    assert library.message == f"{title}: CUDA error 700" and library.outcome is None
+
+
 def test_rename_and_delete(library: Library, settings: Settings) -> None:
     choose(library, "rename")
     pygame.event.post(pygame.event.Event(pygame.TEXTINPUT, text="est run"))

@@ -93,6 +93,20 @@ def test_what_is_no_picture_is_told(playing: Player, tmp_path: Path, turns: Turn
     assert playing.screen is None
 
 
+def test_an_encoder_that_fails_is_one_line_and_play_goes_on(
+    playing: Player, picture: Path, turns: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(pixels: object) -> None:
+        raise RuntimeError("out of memory\nmore of it")
+
+    monkeypatch.setattr(playing.round.session.backend, "encode", broken)
+    drop(picture)
+    turns(playing, lambda: playing.hud.message == "the picture can't be shown (out of memory)")
+    index = playing.round.newest.index
+    turns(playing, lambda: playing.round.newest.index > index + 3)
+    assert playing.outcome is None and playing.screen is None
+
+
 def begun(picture: Path, worlds: Path, window: Window, shelf: Shelf, settings: Settings, **options: object) -> Player:
     beginning, _ = begin_from_picture(picture, str(worlds / "hills"), 5)
     return Player(window, shelf, settings, PlayOptions(beginning=beginning, **options))  # type: ignore[arg-type]

@@ -133,3 +133,19 @@ def test_a_save_that_cannot_be_written_is_told(playing: Player, tap: Tap, turns:
     tap(pygame.K_RETURN)
     turns(playing, lambda: "save" in playing.hud.message and "slot" in playing.hud.message)
     assert playing.round.loop.running
+
+
+def test_a_backend_that_fails_while_saving_is_one_line_and_play_goes_on(
+    playing: Player, tap: Tap, turns: Turns, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("CUDA error 700\nmore of it")
+
+    monkeypatch.setattr(playing.round.session.backend, "get_state", broken)
+    playing.round.session.timeline = None
+    tap(pygame.K_F5)
+    tap(pygame.K_RETURN)
+    turns(playing, lambda: playing.hud.message == "slot 1: not saved (CUDA error 700)")
+    index = playing.round.newest.index
+    turns(playing, lambda: playing.round.newest.index > index + 3)
+    assert playing.outcome is None and not slot_path(settings.saves, "hills", 1).exists()
