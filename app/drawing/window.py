@@ -39,6 +39,11 @@ def find_display(instead: str = "play with --headless") -> str:
     raise BadInput(f"display: expected a screen to open a window on, found none ({reason}); {instead}")
 
 
+def lost_display(error: pygame.error) -> BadInput:
+    """What SDL's error means in the middle of the program: the screen has gone."""
+    return BadInput(f"display: expected the window to stay, but it was lost ({error})")
+
+
 def planned_size(desktop: tuple[int, int], scale: int | None) -> tuple[int, int]:
     """Size of a new window: the picture times an integer, a quarter of it free on each side."""
     width, height = desktop

@@ -23,7 +23,7 @@ from app.drawing.look import look_of
 from app.drawing.notice import in_one_line
 from app.drawing.picture import find_theme
 from app.drawing.widgets import DIM, draw_text
-from app.drawing.window import Window, fit_picture
+from app.drawing.window import Window, fit_picture, lost_display
 from app.keys.gamepad import Gamepads, menu_key
 from app.keys.keymap import Command, Keymap, command_codes
 from app.menu.backdrop import surround
@@ -125,6 +125,7 @@ class Player:
         self._slot = 0  # the one chosen last
         self.pictures = PictureOffer(self)
         self._beginning = self.options.beginning  # until it has been used
+        self._away = ""  # why nobody seems to be there while the first world is made ready
 
     def run(self, world: str) -> Outcome:
         """Play `world` first, until the player leaves."""
@@ -137,7 +138,7 @@ class Player:
             while self.outcome is None:
                 self.turn()
         except pygame.error as error:
-            raise BadInput(f"display: expected the window to stay, but it was lost ({error})") from error
+            raise lost_display(error) from error
         finally:
             self.leave()
         return self.outcome
@@ -167,6 +168,8 @@ class Player:
             elif event.type == pygame.WINDOWFOCUSLOST:
                 self.release_all()
                 self.pause_alone("paused: the window is in the background")
+            elif event.type == pygame.WINDOWFOCUSGAINED:
+                self._away = ""
             elif event.type == pygame.CONTROLLERDEVICEREMOVED:
                 self._press_all(event)
                 self.pause_alone("paused: a gamepad has gone")
@@ -184,16 +187,21 @@ class Player:
         self.hud.pads = self.pads.connected
 
     def pause_alone(self, why: str) -> None:
-        """Pause because nobody seems to play: not where nobody does, and not a recording."""
+        """Pause because nobody seems to play: not where nobody does, and not a recording. A world that isn't there yet
+        is paused when it comes."""
         unattended = self.options.autoplay is not None or self.options.frames is not None
-        if self.round is None or unattended or self.options.playback or self.options.measured or self.hud.paused:
+        if unattended or self.options.playback or self.options.measured:
             return
-        self.hud.paused = True
-        self.round.loop.pause()
-        self.hud.toast(why)
+        if self.round is None:
+            self._away = why
+        elif not self.hud.paused:
+            self.hud.paused = True
+            self.round.loop.pause()
+            self.hud.toast(why)
 
     def _key(self, code: int, down: bool, happened: float) -> None:
         command = self.commands.get(code)
+        self._away = "" if down else self._away
         if self.screen is not None and command is not Command.FULLSCREEN:
             self._screen_key(self.screen, code, down)
         elif self.options.playback and down and menu_key(code) in TAKE_OVER and self.round is not None:
@@ -373,15 +381,16 @@ class Player:
 
     def welcome(self, session: Session) -> None:
         """Play a session that has been reset, in place of the one before. What was being recorded goes on in a new
-        folder: a recording is of one world."""
+        folder: a recording is of one world. A pause goes on as a pause."""
         before = self.round.recorder if self.round is not None else None
+        paused, away = bool(self._away) or (self.round is not None and self.hud.paused), self._away
         self._end_round()
         manifest, options = session.checkpoint.manifest, self.options
         autoplayer = make_autoplayer(options.autoplay, manifest, session.rng_seed) if options.autoplay else None
         exchanges = make_exchanges(session, autoplayer, options.capped)
         self.round = Round(exchanges, self._theme(manifest), self.settings.keys.get(manifest.name), options.capped)
         self.wear_look()
-        self.hud.paused = self.hud.help = False
+        self.hud.help, self.hud.paused = False, paused
         self.hud.pads = self.pads.connected
         self.hud.speed = ""
         if self._beginning is not None:
@@ -398,6 +407,11 @@ class Player:
             self.start_recording(options.record)
         elif before is not None:
             self.record_under(before.folder.parent)
+        if paused:
+            self.round.loop.pause()
+        if away:
+            self.hud.toast(away)
+        self._away = ""
         self.round.loop.start()
         if options.frames is None and not options.playback:
             self.shelf.request_all()  # so that Tab finds them ready
@@ -460,6 +474,7 @@ class Player:
         if self._beginning is not None:
             self._beginning.cancel()
         self._coming = self.screen = self._beginning = None
+        self._away = ""
         self.pictures.forget()
         if self.round is not None:
             self.stop_recording()
@@ -482,6 +497,7 @@ class Player:
         session = Session(recorded.checkpoint, recorded.backend, timeline=Timeline())
         session.resume(recorded.moment())
         self.options = replace(self.options, playback=False)
+        self.hud.paused = False  # who takes over wants to play
         self.welcome(session)
         self.hud.toast(f"you play, from frame {session.index} on")
 

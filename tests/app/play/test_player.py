@@ -72,6 +72,48 @@ def test_losing_the_keyboard_lets_every_key_go_and_pauses(playing: Player, tap: 
     turns(playing, lambda: playing.round.newest.action is Action.NOOP)
 
 
+def test_a_world_that_comes_while_nobody_is_there_waits(player: Player, tap: Tap, turns: Turns) -> None:
+    player.enter("hills")
+    pygame.event.post(pygame.event.Event(pygame.WINDOWFOCUSLOST))
+    turns(player, lambda: player.round is not None)
+    assert player.round is not None and player.hud.paused and "background" in player.hud.message
+    turns(player, lambda: player.round.loop.running and player.round.loop.paused)
+    assert player.round.session.index == 0
+    tap(pygame.K_p)
+    turns(player, lambda: player.round.newest.index > 3)
+
+
+@pytest.mark.parametrize("there", [pygame.event.Event(pygame.WINDOWFOCUSGAINED), None])
+def test_who_is_back_before_the_world_comes_plays_at_once(
+    player: Player, tap: Tap, turns: Turns, there: pygame.event.Event | None
+) -> None:
+    player.enter("hills")
+    pygame.event.post(pygame.event.Event(pygame.WINDOWFOCUSLOST))
+    pygame.event.post(there or pygame.event.Event(pygame.KEYDOWN, key=pygame.K_LEFT))
+    turns(player, lambda: player.round is not None and player.round.newest.index > 3)
+    assert not player.hud.paused
+
+
+@pytest.mark.parametrize("by_player", [True, False])
+def test_a_pause_goes_on_in_the_next_world(playing: Player, tap: Tap, turns: Turns, by_player: bool) -> None:
+    if by_player:
+        tap(pygame.K_p)
+    tap(pygame.K_TAB)
+    playing.poll()
+    if not by_player:
+        pygame.event.post(pygame.event.Event(pygame.WINDOWFOCUSLOST))
+    turns(playing, lambda: playing.round is not None and playing.round.name == "boxes")
+    assert playing.round is not None and playing.hud.paused
+    turns(playing, lambda: playing.round.loop.running and playing.round.loop.paused)
+    assert playing.round.session.index == 0
+    tap(pygame.K_p)
+    turns(playing, lambda: playing.round.newest.index > 3)
+    playing.hud.paused = True
+    playing.leave()
+    playing.enter("hills")  # from the menu: nobody wants that pause any more
+    turns(playing, lambda: playing.round is not None and playing.round.newest.index > 3)
+
+
 def test_pause_and_single_step(playing: Player, tap: Tap, turns: Turns) -> None:
     assert playing.round is not None
     tap(pygame.K_p)
