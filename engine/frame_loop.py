@@ -122,8 +122,8 @@ class FrameLoop:
         self._ask(lambda: self._reset(start, rng_seed))
 
     def call(self, work: Callable[[Session], T]) -> Future[T]:
-        """Have something short done with the session between two ticks, such as taking its moment. What `work` raises
-        is the future's own. It never comes to an end when the loop ends first."""
+        """Have something short done with the session between two ticks, such as taking its moment: what it delays is
+        late. What `work` raises is the future's own. It never comes to an end when the loop ends first."""
         result: Future[T] = Future()
         self._ask(lambda: self._call(work, result))
         return result
@@ -283,7 +283,6 @@ class FrameLoop:
             result.set_result(work(self._session))
         except Exception as error:  # whoever asked has to hear it, whatever it is
             result.set_exception(error)
-        self._restart_grid()
 
     def _resume_at(self, moment: Moment) -> None:
         self._leave_rewind()

@@ -15,7 +15,7 @@ from rich.table import Table
 from app.play.overlay import show_number
 from engine.backends.base import Backend
 from engine.backends.wish import BackendWish
-from engine.checkpoint import Checkpoint, bundled_worlds, find_world, load_checkpoint
+from engine.checkpoint import Checkpoint, find_world, known_worlds, load_checkpoint
 from engine.measuring.machine import machine
 from engine.measuring.soak import Soak, SoakFigures
 
@@ -28,11 +28,11 @@ REWIND_SECONDS = 0.5
 def run_soak(
     world: str | None, minutes: float, seed: int, wish: BackendWish, complain: Callable[[str], None]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Soak every bundled world, or one. Returns the figures for --json, and a line for every target missed. Why another
+    """Soak every known world, or one. Returns the figures for --json, and a line for every target missed. Why another
     backend plays than was asked for is told to `complain`."""
     from engine.backends.choice import make_backend  # takes a while to import: not before the input is known to be good
 
-    worlds = [load_checkpoint(folder) for folder in ([find_world(world)] if world else bundled_worlds())]
+    worlds = [load_checkpoint(folder) for folder in ([find_world(world)] if world else known_worlds())]
     console = Console()
 
     def make(checkpoint: Checkpoint) -> Backend:

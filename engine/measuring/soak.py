@@ -1,9 +1,10 @@
 """Playing for hours to see whether anything gives way. Owns what is done and counted; refuses to judge it.
 
 Leg after leg, each in another world than the last: a frame loop at the world's own pace, keys from an autoplayer, a
-recording; meanwhile play is rewound, reset, paused, slowed down, saved and loaded. After a leg every recording is
-verified frame by frame, one goes through a shared file, a branch is led to one of its frames, and a save is loaded to
-see whether the same frames follow.
+recording; meanwhile play is rewound, reset, paused, slowed down, saved and loaded. Some legs last longer than the past
+is kept, with nothing that would forget it. After a leg every recording is verified frame by frame, one goes through a
+shared file and is made again from that, a branch is led to one of its frames, and a save is loaded to see whether the
+same frames follow.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ from engine.time_travel.save import read_save, save_bytes, write_save
 from engine.time_travel.timeline import Timeline
 
 LEG_SECONDS = 30.0  # of play, before what was recorded is verified
+LONG_LEG_SECONDS = 360.0  # longer than a timeline goes back
+LONG_EVERY = 10  # rounds of all worlds that one of long legs comes around
+LONG_SOAK = 30.0  # minutes, from which there are long legs
 SETTLED_AFTER = 300.0  # seconds until memory is taken as the measure of drift
 PATIENCE = 30.0  # seconds that something asked of the loop may take
 AFTER_LOADING = 60  # frames that are compared after a save is loaded
@@ -96,9 +100,11 @@ class Soak:
         self._leg_seconds = LEG_SECONDS if leg_seconds is None else leg_seconds
         self._clock = clock
         self._began = clock()
+        self._long_legs = False
 
     def run(self, minutes: float, tell: Callable[[SoakFigures], None]) -> SoakFigures:
         """Go on for `minutes`, at least for one leg in every world. `tell` is called after each."""
+        self._long_legs = minutes >= LONG_SOAK
         for _, backend in self._pairs:
             backend.warm_up()
         while self._clock() - self._began < 60 * minutes or self.figures.legs < len(self._pairs):
@@ -149,6 +155,7 @@ class _Leg:
         self._recorders: list[Recorder] = []
         self._session = Session(self._world, backend, timeline=Timeline())
         self._session.reset(self._chance.randrange(self._world.starts), self._chance.getrandbits(31))
+        self._long = soak._long_legs and soak.figures.legs // len(soak._pairs) % LONG_EVERY == 0
         self._kind = ("random", "sticky", "script")[soak.figures.legs // len(soak._pairs) % 3]
         if self._kind == "script" and not self._world.manifest.scripts:
             self._kind = "sticky"
@@ -161,11 +168,12 @@ class _Leg:
     def play(self) -> None:
         """Play, then look whether all of it holds."""
         self._loop.start()
-        end = self._clock() + self._soak._leg_seconds
-        deeds = (self._rewind, self._save_and_load, self._reset, self._pause, self._change_speed)
+        end = self._clock() + (LONG_LEG_SECONDS if self._long else self._soak._leg_seconds)
+        deeds: list[Callable[[], object]] = [self._rewind, self._pause, self._change_speed]
+        deeds += [self._save] if self._long else [self._save_and_load, self._reset]
         try:
             while self._clock() < end and self._loop.running:
-                time.sleep(self._chance.uniform(0.3, 2.0))
+                time.sleep(self._chance.uniform(0.3, 8.0 if self._long else 2.0))
                 self._chance.choice(deeds)()
         finally:
             self._loop.stop(PATIENCE)
@@ -202,12 +210,16 @@ class _Leg:
         self._figures.rewinds += 1
         self._figures.longest_rewind = max(self._figures.longest_rewind, self._clock() - began)
 
-    def _save_and_load(self) -> None:
-        """Save, play on for a moment, load: a new recording begins, for it is another past."""
+    def _save(self) -> Path:
         moment = self._loop.call(Session.moment).result(PATIENCE)
         path = self._place / "slot.save"
         write_save(path, save_bytes(moment, self._world, None))
         self._figures.saves += 1
+        return path
+
+    def _save_and_load(self) -> None:
+        """Save, play on for a moment, load: a new recording begins, for it is another past."""
+        path = self._save()
         time.sleep(self._chance.uniform(0.0, 0.5))
         self._loop.set_recorder(None)
         self._loop.resume_at(read_save(path, self._world).moment)
@@ -269,6 +281,7 @@ class _Leg:
         if shared:
             path = self._place / "shared.dreamcade"
             write_share(record, path)
+            self._figures.digest_mismatches += not verify(read_share(path), self._world, backend).same
             branch = Branch(read_share(path), self._world, self._chance.randrange(min(FARTHEST_BRANCH, record.frames)))
             branch.begin(Session(self._world, backend))
             self._figures.branches += 1
