@@ -5,8 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
+import pygame
+
 from app.drawing.picture import find_theme, find_theme_or_first
-from app.drawing.window import Window, find_display
+from app.drawing.window import Window, find_display, lost_display
 from app.keys.gamepad import Gamepads
 from app.keys.keymap import COMMAND_KEYS, check_keys, command_codes
 from app.library.screen import Library
@@ -60,7 +62,8 @@ def run_arcade(
     tell: Callable[[str], None],
 ) -> None:
     """Open the window and stay until the player quits. `world` is played first, else the menu shows. `tell` is told
-    what went otherwise than asked for."""
+    what went otherwise than asked for. Raises BadInput also where the screen goes away in the middle, wherever one
+    is."""
     settings = file.current
     find_display()  # before anything is read: without one there is nothing to read it for
     shelf, chosen = open_shelf(world, wish, settings, tell)
@@ -76,9 +79,12 @@ def run_arcade(
             pads.start()
             player = Player(window, shelf, settings, options, pads=pads, file=file)
             menu = Menu(window, shelf, settings, command_codes(settings.command_keys), pads=pads, file=file)
-            _round_trip(menu, player, chosen, file)
-            for problem in player.recording_problems:
-                tell(problem)
+            try:
+                _round_trip(menu, player, chosen, file, tell)
+            finally:
+                _tell_of(player, tell)
+        except pygame.error as error:
+            raise lost_display(error) from error
         finally:
             window.close()
     finally:
@@ -96,7 +102,13 @@ def _check_options(checkpoint: Checkpoint, options: PlayOptions) -> None:
         make_autoplayer(options.autoplay, manifest, 0)
 
 
-def _round_trip(menu: Menu, player: Player, named: str | None, file: SettingsFile) -> None:
+def _tell_of(player: Player, tell: Callable[[str], None]) -> None:
+    """What a player that has left couldn't keep: recordings, videos, saves."""
+    for problem in player.recording_problems:
+        tell(problem)
+
+
+def _round_trip(menu: Menu, player: Player, named: str | None, file: SettingsFile, tell: Callable[[str], None]) -> None:
     for problem in (*menu.shelf.problems, *file.problems[:1]):
         menu.say(problem)
     if named is not None:
@@ -104,12 +116,15 @@ def _round_trip(menu: Menu, player: Player, named: str | None, file: SettingsFil
     chosen = named
     while chosen is not None or (chosen := menu.run()) is not None or menu.place is not None:
         if chosen is None:
-            if _visit(menu, player, file) is Outcome.QUIT:
+            if _visit(menu, file, tell) is Outcome.QUIT:
                 return
             continue
         player.follow_file()
+        known = len(player.recording_problems)
         if player.run(chosen) is Outcome.QUIT:
             return
+        for problem in player.recording_problems[known:]:
+            menu.say(problem)
         if player.problem is not None:
             if player.options.frames is not None or (chosen == named and player.first_frame_at is None):
                 raise BadInput(player.problem)  # nobody is there to look at a menu, or nothing was seen yet
@@ -117,17 +132,17 @@ def _round_trip(menu: Menu, player: Player, named: str | None, file: SettingsFil
         chosen = None
 
 
-def _visit(menu: Menu, player: Player, file: SettingsFile) -> Outcome:
+def _visit(menu: Menu, file: SettingsFile, tell: Callable[[str], None]) -> Outcome:
     """Go where the menu was left to."""
     window, shelf, pads = menu.window, menu.shelf, menu.pads
     if menu.place is Place.LIBRARY:
-        return Library(window, shelf, menu.settings, command_codes(menu.settings.command_keys), pads).run()
+        return Library(window, shelf, file, pads, tell).run()
     if menu.place is Place.SETTINGS:
         return SettingsScreen(window, file, [shelf.checkpoint(name).manifest for name in shelf.names], pads).run()
-    return _paint(menu, file) if shelf.names else Outcome.MENU
+    return _paint(menu, file, tell) if shelf.names else Outcome.MENU
 
 
-def _paint(menu: Menu, file: SettingsFile) -> Outcome:
+def _paint(menu: Menu, file: SettingsFile, tell: Callable[[str], None]) -> Outcome:
     """Paint in the chosen world, and play from the painting. A reconstruction that isn't wanted leads back to the
     painter."""
     window, shelf, pads, name = menu.window, menu.shelf, menu.pads, menu.shelf.names[menu.selected]
@@ -139,8 +154,14 @@ def _paint(menu: Menu, file: SettingsFile) -> Outcome:
         while painter.run() is not Outcome.QUIT and painter.to_play is not None:
             options = PlayOptions(beginning=picture_beginning(painter.to_play, secrets.randbelow(1 << 31)))
             player = Player(window, shelf, file.current, options, pads=pads, file=file)
-            if player.run(name) is Outcome.QUIT:
+            try:
+                outcome = player.run(name)
+            finally:
+                _tell_of(player, tell)
+            if outcome is Outcome.QUIT:
                 return Outcome.QUIT
+            for problem in player.recording_problems[-1:]:
+                menu.say(problem)
             if player.problem is not None:
                 menu.say(player.problem)
                 return Outcome.MENU

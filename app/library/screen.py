@@ -11,10 +11,11 @@ from functools import partial
 
 import pygame
 
+from app.drawing.look import look_of
 from app.drawing.notice import Notice, in_one_line
 from app.drawing.window import Window
 from app.keys.gamepad import Gamepads, menu_key
-from app.keys.keymap import Command
+from app.keys.keymap import Command, command_codes
 from app.keys.name_entry import NameEntry
 from app.library.deeds import check, to_play, to_share, to_video, world_of
 from app.library.job import GivenUp, Job
@@ -27,6 +28,7 @@ from app.outcome import Outcome
 from app.play.beginnings import branch_from
 from app.play.playback import RecordedSession, RecordingEnded
 from app.play.player import Player, PlayOptions
+from app.settings.file import SettingsFile
 from app.settings.schema import Settings
 from engine.session import Session
 from models.manifest import BadInput
@@ -44,12 +46,13 @@ class Library:
         self,
         window: Window,
         shelf: Shelf,
-        settings: Settings,
-        commands: dict[int, Command],
+        file: SettingsFile,
         pads: Gamepads,
+        tell: Callable[[str], None],
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.window, self.shelf, self.settings, self.pads = window, shelf, settings, pads
+        """`tell` is told what a game that was begun here couldn't keep."""
+        self.window, self.shelf, self.pads = window, shelf, pads
         self.outcome: Outcome | None = None
         self.recordings: list[Recording] = []
         self.selected = 0
@@ -57,7 +60,8 @@ class Library:
         self.entry: NameEntry | None = None
         self.job: Job | None = None
         self.scale = 4
-        self._commands = commands
+        self._file = file  # watched: a change by hand counts at once
+        self._tell = tell
         self._clock = clock
         self._opened = clock()
         self._notice = Notice(clock)
@@ -73,16 +77,20 @@ class Library:
                 self.turn()
                 ticker.tick(FRAME_RATE)
         finally:
-            pygame.key.stop_text_input()
             if self.job is not None:
                 self.job.give_up()
             self._thumbnails.close()
+            pygame.key.stop_text_input()  # last: it fails where the screen has gone
         return self.outcome
 
     def turn(self) -> None:
         """Keys, then a picture."""
         self.poll()
         self._follow_job()
+        if self._file.poll():
+            self.window.look = look_of(self.settings)
+            self.refresh()
+            self.say((*self._file.problems, "the settings were changed")[0])
         self.draw()
 
     def refresh(self) -> None:
@@ -97,6 +105,11 @@ class Library:
     def say(self, message: str) -> None:
         """One line for a while."""
         self._notice.say(message)
+
+    @property
+    def settings(self) -> Settings:
+        """As they are now."""
+        return self._file.current
 
     @property
     def message(self) -> str:
@@ -131,8 +144,9 @@ class Library:
                         self._key(menu_key(code))
 
     def _key(self, code: int) -> None:
-        leaves = code == pygame.K_ESCAPE or self._commands.get(code) is Command.MENU
-        if self._commands.get(code) is Command.FULLSCREEN:
+        command = command_codes(self.settings.command_keys).get(code)
+        leaves = code == pygame.K_ESCAPE or command is Command.MENU
+        if command is Command.FULLSCREEN:
             self.window.toggle_fullscreen()
         elif self.entry is not None:
             self._entry_key(self.entry, code, leaves)
@@ -241,12 +255,12 @@ class Library:
         """Show it again; whoever presses Enter goes on from there."""
         palette = None if recording.header is None else recording.header.palette
         options = PlayOptions(theme=palette, playback=True)
-        player = Player(self.window, self.shelf, self.settings, options, pads=self.pads)
+        player = self._player(options)
         opener = ThreadPoolExecutor(max_workers=1, thread_name_prefix="playback-builder")
         opened = opener.submit(to_play, recording, self._world(recording))
         try:
             player.expect(recording.name, opener.submit(_session, opened))
-            self._left(player.run_until_left())
+            self._let_play(player, player.run_until_left)
         finally:
             opener.shutdown(wait=True)
         if player.error is None:
@@ -255,6 +269,7 @@ class Library:
             self.say(_close(opened))
         else:
             self.say(player.problem or str(player.error))
+        self._say_lost(player)
 
     def _branch(self, recording: Recording) -> None:
         """Go on from the last frame."""
@@ -267,19 +282,30 @@ class Library:
             self.say(str(error))
             return
         palette = None if recording.header is None else recording.header.palette
-        player = Player(
-            self.window, self.shelf, self.settings, PlayOptions(theme=palette, beginning=beginning), pads=self.pads
-        )
-        self._left(player.run(name))
+        player = self._player(PlayOptions(theme=palette, beginning=beginning))
+        self._let_play(player, partial(player.run, name))
         if player.problem is not None:
             self.say(player.problem)
+        self._say_lost(player)
 
-    def _left(self, outcome: Outcome) -> None:
-        """A world was left: out of the program, or back here."""
-        if outcome is Outcome.QUIT:
-            self.outcome = outcome
+    def _player(self, options: PlayOptions) -> Player:
+        return Player(self.window, self.shelf, self.settings, options, pads=self.pads, file=self._file)
+
+    def _let_play(self, player: Player, run: Callable[[], Outcome]) -> None:
+        """Until the world is left: out of the program, or back here."""
+        try:
+            if run() is Outcome.QUIT:
+                self.outcome = Outcome.QUIT
+        finally:
+            for problem in player.recording_problems:
+                self._tell(problem)
         pygame.key.start_text_input()
         self.refresh()
+
+    def _say_lost(self, player: Player) -> None:
+        """What a game couldn't keep counts more than how it went."""
+        for problem in player.recording_problems[-1:]:
+            self.say(problem)
 
 
 def _session(opened: Future[RecordedSession]) -> Session:

@@ -152,7 +152,7 @@ class Player:
             self.show(frame)
         elif self._clock() - self._drawn >= STILL_SECONDS:
             self.draw()
-        for news in self._saver.news():
+        for news in self._saver.news() if self.outcome is None else ():  # who leaves sees no toast any more
             self.hud.toast(news.line, TOAST_SECONDS if news.saved else LONG_TOAST)
         self.pictures.follow()
         if self._file is not None and self._file.poll():

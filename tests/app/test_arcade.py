@@ -5,17 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pygame
 import pytest
 
 from app import arcade
 from app.arcade import open_shelf, run_arcade
-from app.menu.menu import Menu
+from app.library.screen import Library
+from app.menu.menu import Menu, Place
 from app.outcome import Outcome
+from app.painter.screen import Deed, Painter
 from app.play.player import Player, PlayOptions
 from app.settings.file import SettingsFile
 from app.settings.schema import Settings
+from app.settings.screen import SettingsScreen
 from engine.backends.wish import BackendWish
 from models.actions import Action
 from models.manifest import BadInput
@@ -132,3 +136,53 @@ def test_options_are_checked_before_a_window_opens(
     for options in (PlayOptions(start=4), PlayOptions(theme="noon"), PlayOptions(autoplay="genius")):
         with pytest.raises(BadInput):
             run_arcade(SettingsFile(None, settings), options, "hills", ONE, False, pytest.fail)
+
+
+@pytest.mark.parametrize("key", [None, pygame.K_l, pygame.K_p, pygame.K_s])
+def test_a_display_lost_outside_play_is_one_line(
+    bundled: Path, settings: Settings, tap: Tap, monkeypatch: pytest.MonkeyPatch, key: int | None
+) -> None:
+    screen = {None: Menu, pygame.K_l: Library, pygame.K_p: Painter, pygame.K_s: SettingsScreen}[key]
+    run = screen.run
+
+    def lost() -> None:
+        raise pygame.error("video system not initialized")
+
+    def losing(self: Any) -> Any:
+        pygame.display.flip = lost
+        pygame.key.stop_text_input = lost
+        return run(self)
+
+    monkeypatch.setattr(pygame.display, "flip", pygame.display.flip)
+    monkeypatch.setattr(pygame.key, "stop_text_input", pygame.key.stop_text_input)
+    monkeypatch.setattr(screen, "run", losing)
+    if key is not None:
+        monkeypatch.setattr(Menu, "poll", lambda self: self._key(key))
+    with pytest.raises(BadInput, match=r"^display: .* lost \(video system not initialized\)$"):
+        run_arcade(SettingsFile(None, settings), PlayOptions(), None, ONE, False, pytest.fail)
+
+
+def test_a_save_that_failed_on_leaving_a_painted_game_is_told(
+    bundled: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    said: list[str] = []
+    menus = iter([Place.PAINTER, None])
+
+    def choose(self: Menu) -> None:
+        self.place = next(menus)
+
+    def paint(self: Painter) -> Outcome:
+        self.do(Deed.PLAY)
+        return Outcome.MENU
+
+    def play(self: Player, world: str) -> Outcome:
+        self.recording_problems.append("slot 1: not saved (the game had ended)")
+        return Outcome.MENU
+
+    monkeypatch.setattr(Menu, "run", choose)
+    monkeypatch.setattr(Menu, "say", lambda self, line: said.append(line))
+    monkeypatch.setattr(Painter, "run", paint)
+    monkeypatch.setattr(Player, "run", play)
+    run_arcade(SettingsFile(None, settings), PlayOptions(), None, ONE, False, told.append)
+    assert told == said == ["slot 1: not saved (the game had ended)"]

@@ -11,11 +11,11 @@ import pytest
 
 from app.drawing.window import Window
 from app.keys.gamepad import Gamepads
-from app.keys.keymap import command_codes
 from app.library.screen import Library
 from app.menu.shelf import Shelf
 from app.outcome import Outcome
 from app.play.player import Player
+from app.settings.file import SettingsFile
 from app.settings.schema import Settings
 from engine.autoplay import make_autoplayer
 from engine.backends.onnx import OnnxBackend
@@ -35,7 +35,7 @@ def library(window: Window, shelf: Shelf, settings: Settings, worlds: Path) -> I
         checkpoint = load_checkpoint(worlds / "hills")
         player = make_autoplayer("random", checkpoint.manifest, 3)
         play_headless(checkpoint, OnnxBackend(checkpoint, 1), player, 40, settings.recordings / name, 5, 1)
-    made = Library(window, shelf, settings, command_codes(settings.command_keys), Gamepads())
+    made = Library(window, shelf, SettingsFile(None, settings), Gamepads(), pytest.fail)
     made.refresh()
     made.selected = [recording.name for recording in made.recordings].index("b")
     yield made
@@ -228,3 +228,53 @@ def test_a_recording_of_another_checkpoint_is_told(library: Library) -> None:
         until(library, lambda: library.job is None)
         assert "checkpoint_digest: expected" in library.message
         library.say("")
+
+
+def test_what_a_game_begun_here_could_not_keep_is_told(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    library._tell = told.append
+
+    def fails(*given: object) -> bytes:
+        raise RuntimeError("CUDA error 700")
+
+    def steps(player: Player) -> None:
+        if player.round is None or player.round.newest.index < 50:
+            return
+        if player.screen is None:
+            pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_F5))
+        else:
+            pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=ENTER))
+            pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=ESCAPE))
+
+    monkeypatch.setattr("app.play.saver.save_bytes", fails)
+    in_play(monkeypatch, steps)
+    choose(library, "go on")
+    assert told == ["slot 1: not saved (CUDA error 700)"] and library.message == told[0]
+
+
+def test_settings_changed_by_hand_count_in_a_game_begun_here_and_here(
+    library: Library, monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+) -> None:
+    path, now = tmp_path / "settings.yaml", [0.0]
+    library._file = SettingsFile(path, settings, lambda: now[0])
+
+    def write(text: str) -> None:
+        path.write_text(f"recordings: {settings.recordings}\nsaves: {settings.saves}\n{text}\n", encoding="utf-8")
+        now[0] += 2.0
+
+    def steps(player: Player) -> None:
+        if player.round is None or player.round.newest.index < 45:
+            return
+        if now[0] == 0:
+            write("text_scale: 2")
+        elif player.window.look.text_scale == 2:
+            player.to_menu()
+
+    in_play(monkeypatch, steps)
+    choose(library, "go on")
+    assert library.settings.text_scale == 2
+    write("text_scale: 1.5\ncommands: {menu: [end]}")
+    library.turn()
+    assert library.window.look.text_scale == 1.5 and library.message == "the settings were changed"
+    press(library, pygame.K_END)
+    assert library.outcome is Outcome.MENU
