@@ -153,6 +153,19 @@ def test_ticks_lost_in_a_stall_count_against_it(stand: Stand) -> None:
     assert snapshot.on_time == pytest.approx(39 / (40 + snapshot.missed))
 
 
+def test_what_delays_a_tick_is_late(stand: Stand) -> None:
+    """Such as a save: nobody asked for a hitch."""
+
+    def dawdle(session: Session) -> None:
+        stand.now += 0.08
+
+    stand.frames.script.append((lambda index: index == 10, lambda: stand.loop.call(dawdle)))
+    collect(stand, 40)
+    snapshot = stand.telemetry.snapshot()
+    assert snapshot.late > 0
+    assert snapshot.interval_ms.max is not None and snapshot.interval_ms.max > 50
+
+
 def test_a_pause_is_no_interval(stand: Stand) -> None:
     collect(stand, 5)
     stand.now += 100

@@ -38,6 +38,17 @@ def test_a_short_soak_finds_nothing(quick: Checkpoint, tmp_path: Path) -> None:
     assert not [path for path in (tmp_path / "soak").rglob("*") if path.is_file()], "what was recorded is cleared away"
 
 
+def test_a_long_leg_forgets_nothing(quick: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What begins another past, a reset or a load, would keep a timeline from ever filling up."""
+    monkeypatch.setattr("engine.measuring.soak.LONG_SOAK", 0.0)
+    monkeypatch.setattr("engine.measuring.soak.LONG_LEG_SECONDS", 3.0)
+    soak = Soak([quick], lambda world: OnnxBackend(world, threads=1), tmp_path / "soak", 1, leg_seconds=0.1)
+    figures = soak.run(0.0, lambda figures: None)
+    assert figures.problems == [] and figures.digest_mismatches == 0
+    assert (figures.resets, figures.loads, figures.recordings) == (0, 0, 1)
+    assert figures.frames > 300 and figures.rewinds + figures.saves + figures.pauses > 0
+
+
 class Faulty:
     """A backend that fails, or whose tokens waver, at every 47th step."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
 import subprocess
 import sys
+import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +22,13 @@ import engine.recordings.share
 from engine.backends.onnx import OnnxBackend
 from engine.checkpoint import Checkpoint
 from engine.recordings.recorder import Recorder
-from engine.recordings.recording import FrameEntry, ResetEvent, RewindEvent, SessionRecord, read_session
+from engine.recordings.recording import Entry, FrameEntry, ResetEvent, RewindEvent, SessionRecord, read_session
 from engine.recordings.replay import verify
 from engine.recordings.share import open_record, read_share, write_share
 from engine.session import Session
 from engine.start import PictureStart
 from engine.time_travel.timeline import Timeline
+from models.actions import Action
 from models.manifest import BadInput
 
 ROOT = Path(engine.recordings.share.__file__).parents[1]
@@ -102,16 +106,17 @@ def test_it_holds_what_happened_and_a_digest_every_30_frames(shared: Path, tmp_p
     assert record.header == whole.header and record.shared and not record.torn
     assert len(record.entries) == len(whole.entries)
     kept = 0
-    following = [*whole.entries[1:], None]
-    for entry, real, after in zip(record.entries, whole.entries, following, strict=True):
+    number = 0
+    for entry, real in zip(record.entries, whole.entries, strict=True):
         if isinstance(real, FrameEntry) and isinstance(entry, FrameEntry):
             assert (entry.index, entry.action) == (real.index, real.action)
-            checked = real.index % 30 == 0 or not isinstance(after, FrameEntry)
+            checked = number % 30 == 0 or number == whole.frames - 1
             assert entry.tokens_digest == (real.tokens_digest if checked else None)
             kept += checked
+            number += 1
         else:
             assert entry == real
-    assert kept < 20 and any(isinstance(e, ResetEvent) and e.start_tokens for e in record.entries)
+    assert kept == 8 and any(isinstance(e, ResetEvent) and e.start_tokens for e in record.entries)
     assert sum(isinstance(entry, RewindEvent) for entry in record.entries) == 2
 
 
@@ -134,6 +139,34 @@ def test_five_minutes_of_hasty_play_take_ten_kilobytes_and_come_out_in_another_p
     assert regenerate_elsewhere(world_folder, tmp_path / "a.dreamcade") == [entry.tokens_digest for entry in entries]
 
 
+@pytest.mark.parametrize("held", [1, 4])
+@pytest.mark.parametrize("every", [15, 60])
+def test_five_minutes_with_rewinds_take_ten_kilobytes(session: Session, tmp_path: Path, held: int, every: int) -> None:
+    header = record_play(session, tmp_path / "rec", [1]).header
+    chance = np.random.default_rng(5)
+    known = [Action.NOOP, Action.LEFT, Action.RIGHT, Action.JUMP, Action.LEFT_JUMP, Action.RIGHT_JUMP]
+    entries: list[Entry] = []
+    index = -1
+    for number in range(9000):
+        if number % 1000 == 999:
+            entries.append(ResetEvent(start=3, rng_seed=int(chance.integers(1 << 31))))
+            index = -1
+        elif number % every == every - 1:
+            index = max(0, index - int(chance.integers(1, every)))
+            entries.append(RewindEvent(index=index))
+        index += 1
+        if number % held == 0:
+            action = known[chance.integers(len(known))]
+        played = Action.NOOP if index == 0 else action
+        entries.append(FrameEntry(index=index, action=played, tokens_digest=chance.bytes(8).hex()))
+    record = SessionRecord(tmp_path, header, tuple(entries), torn=False)
+    assert write_share(record, tmp_path / "a.dreamcade") <= 10_000
+    back = read_share(tmp_path / "a.dreamcade").entries
+    assert [replace(e, tokens_digest=None) if isinstance(e, FrameEntry) else e for e in back] == [
+        replace(e, tokens_digest=None) if isinstance(e, FrameEntry) else e for e in entries
+    ]
+
+
 def test_the_first_compared_frame_that_differs_is_named(
     shared: Path, checkpoint: Checkpoint, backend: OnnxBackend
 ) -> None:
@@ -150,6 +183,11 @@ def test_a_shared_session_cannot_be_shared_again_without_its_digests(shared: Pat
         write_share(open_record(shared), tmp_path / "b.dreamcade")
 
 
+def packed(data: bytes) -> str:
+    """A text that unpacks to `data`."""
+    return base64.b85encode(zlib.compress(data, 9)).decode("ascii")
+
+
 def changed(shared: Path, **fields: Any) -> Path:
     """The share file with other fields."""
     document = json.loads(shared.read_text(encoding="utf-8"))
@@ -161,7 +199,9 @@ def changed(shared: Path, **fields: Any) -> Path:
     ("fields", "message"),
     [
         ({"actions": "!"}, "actions: expected"),
-        ({"actions": "ü"}, "actions: expected packed actions"),
+        ({"actions": "ü"}, "actions: expected base85"),
+        ({"actions": packed(bytes(3))}, "actions: expected one for each of 187"),
+        ({"actions": packed(bytes(187))[:-5]}, "actions: expected packed actions, whole"),
         ({"digests": ""}, "digests: expected one every 30 frames"),
         ({"digests": "0"}, "digests: expected"),
         ({"digests": "00000" * 99 + "0"}, "digests: expected"),
@@ -169,9 +209,27 @@ def changed(shared: Path, **fields: Any) -> Path:
         ({"known": ["noop"]}, "actions: expected values from 0 to 0"),
         ({"known": ["fly"]}, "known.0: "),
         ({"parts": []}, "parts: "),
-        ({"parts": [{"frames": 1 << 19}] * 3}, "parts: expected at most"),
-        ({"parts": [{"frames": 1, "rewind_to": 0}]}, "actions: expected one for each of 1 frames"),
-        ({"dreamcade_session": 2}, "dreamcade_session: "),
+        ({"parts": packed(b"")}, "parts: expected frames, and"),
+        ({"parts": packed(bytes([9, 1]))}, "parts: expected frames, and"),
+        ({"parts": packed(bytes([9, 0, 130]))}, "parts: expected frames, and"),
+        ({"parts": packed(bytes([255, 255, 255, 1]))}, "parts: expected numbers up to 524288"),
+        ({"parts": packed(bytes([255, 255, 127]))}, "parts: entries: expected at most 524288 frames and events"),
+        ({"parts": packed(bytes([1] + [1, 0] * 65537))}, "parts: events: expected at most 65536"),
+        (
+            {"events": packed(b"[]"), "parts": packed(bytes([187, 1, 3, 0, 187, 1, 0]))},
+            "part 2: rewind: expected one to a frame that was",
+        ),
+        ({"parts": packed(bytes([187, 1, 0, 0, 0, 0]))}, "events: expected a list of 2"),
+        (
+            {"events": packed(b"[]"), "parts": packed(bytes([0, 1, 187, 1]))},
+            "part 1: rewind: expected one to a frame that was played",
+        ),
+        ({"events": packed(b"{")}, "events: expected packed JSON"),
+        ({"events": packed(b"[]")}, "events: expected a list of 1, as the parts say"),
+        ({"events": packed(b"[3]")}, "event 0: event: expected one of reset"),
+        ({"events": packed(b'[{"event":"rewind_to","index":0}]')}, "event 0: event: expected a reset or a backend"),
+        ({"events": packed(b'[{"event":"reset","start":0}]')}, "event 0: rng_seed: "),
+        ({"dreamcade_session": 1}, "dreamcade_session: "),
         ({"flavour": 2}, "flavour: "),
         ({"header": {}}, "header.dreamcade: "),
     ],
@@ -182,24 +240,16 @@ def test_damage_is_told_in_one_line(shared: Path, fields: dict[str, Any], messag
     assert str(error.value).startswith(f"{shared}: ") and "\n" not in str(error.value)
 
 
-def test_events_out_of_order_are_told(shared: Path) -> None:
-    document = json.loads(shared.read_text(encoding="utf-8"))
-    parts = document["parts"]
-    for wrong in ([parts[0] | {"rewind_to": 0}, *parts[1:]], [parts[0], {"frames": parts[1]["frames"]}, *parts[2:]]):
-        with pytest.raises(BadInput, match=r"parts\.[01]: expected one of reset"):
-            read_share(changed(shared, parts=wrong))
-    wrong = [*parts[:2], parts[2] | {"rewind_to": 999}, *parts[3:]]
-    with pytest.raises(BadInput, match=r"parts\.2: index: expected a frame up to"):
-        read_share(changed(shared, parts=wrong))
+def test_an_event_before_frame_0_is_told(shared: Path) -> None:
+    with pytest.raises(BadInput, match="part 1: event: expected frame 0 first"):
+        read_share(changed(shared, parts=packed(bytes([0, 0, 187, 1]))))
 
 
-def test_a_bomb_is_not_unpacked(shared: Path) -> None:
-    import base64
-    import zlib
-
-    bomb = base64.b85encode(zlib.compress(bytes(100 << 20), 1)).decode()
-    with pytest.raises(BadInput, match="actions: expected one for each"):
-        read_share(changed(shared, actions=bomb))
+@pytest.mark.parametrize("field", ["actions", "parts", "events"])
+def test_a_bomb_is_not_unpacked(shared: Path, field: str) -> None:
+    bomb = packed(bytes(100 << 20))
+    with pytest.raises(BadInput, match=f"{field}: expected packed {field}, whole and at most"):
+        read_share(changed(shared, **{field: bomb}))
 
 
 def test_folders_and_files_are_both_records(shared: Path, tmp_path: Path) -> None:
@@ -230,11 +280,24 @@ VALUES = st.recursive(
 
 
 @WILD
-@given(field=st.sampled_from(["header", "known", "parts", "actions", "digests", "other"]), value=VALUES)
+@given(field=st.sampled_from(["header", "known", "events", "parts", "actions", "digests", "other"]), value=VALUES)
 def test_any_value_in_a_field(shared: Path, field: str, value: Any) -> None:
     before = shared.read_bytes()
     try:
         expect_only_bad_input(changed(shared, **{field: value}))
+    finally:
+        shared.write_bytes(before)
+
+
+@WILD
+@given(
+    field=st.sampled_from(["events", "parts", "actions"]),
+    data=st.binary(max_size=40) | VALUES.map(lambda value: json.dumps(value).encode()),
+)
+def test_anything_packed_in_a_field(shared: Path, field: str, data: bytes) -> None:
+    before = shared.read_bytes()
+    try:
+        expect_only_bad_input(changed(shared, **{field: packed(data)}))
     finally:
         shared.write_bytes(before)
 
