@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import pygame
 
-from app.drawing.pixel_font import CAP_HEIGHT, Colour, render_text, text_width
+from app.drawing.pixel_font import CAP_HEIGHT, Colour, fit_text, render_text, text_width, wrap_text
 
 BACKGROUND: Colour = (13, 11, 26)
 INK: Colour = (236, 234, 250)
@@ -72,6 +72,18 @@ def keycap(text: str, scale: int, colour: Colour = INK) -> pygame.Surface:
 def fitting_scale(size: tuple[int, int], room: tuple[int, int], scale: int) -> int:
     """The largest scale up to `scale` at which something of `size` font pixels fits into `room`; 1 at least."""
     return max(1, min(scale, room[0] // size[0], room[1] // size[1]))
+
+
+def fit_message(text: str, width: int, scale: int, most: int) -> tuple[list[str], int]:
+    """A message in up to `most` lines that fit `width`, and their scale: down to half the scale rather than cut off."""
+    least = (scale + 1) // 2
+    for smaller in range(scale, least - 1, -1):
+        lines = wrap_text(text, width, smaller)
+        if len(lines) <= most and all(text_width(line, smaller) <= width for line in lines):
+            return lines, smaller
+    lines = wrap_text(text, width, least)
+    lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
+    return [fit_text(line, width, least) for line in lines if line], least
 
 
 def _row_width(entries: KeyRow, scale: int) -> int:

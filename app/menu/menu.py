@@ -12,7 +12,7 @@ import pygame
 from app.drawing.look import look_of
 from app.drawing.notice import Notice
 from app.drawing.picture import Picture, find_theme_or_first
-from app.drawing.pixel_font import CAP_HEIGHT, LINE, clip_text, fit_text, render_text, text_width, wrap_text
+from app.drawing.pixel_font import CAP_HEIGHT, LINE, clip_text, render_text, text_width, wrap_text
 from app.drawing.widgets import (
     BACKGROUND,
     CYAN,
@@ -24,6 +24,7 @@ from app.drawing.widgets import (
     YELLOW,
     draw_key_row,
     draw_text,
+    fit_message,
     fitting_scale,
     key_row_height,
     panel,
@@ -179,18 +180,19 @@ class Menu:
         draw_key_row(target, hints, (width // 2, bottom), scale)
         bottom -= key_row_height(hints, width - 8 * scale, scale)
         self._draw_cards(target, pygame.Rect(0, top, width, bottom - 4 * scale - top), scale, now)
-        if line := self._notice.line:
-            _draw_message(target, line, bottom - 4 * scale, scale)
         pygame.display.flip()
 
     def _draw_head(self, target: pygame.Surface, scale: int) -> int:
-        """Name and tagline; returns where they end."""
+        """Name and tagline, or a message in its place: nothing else is covered by that. Returns where they end."""
         width, height = target.get_size()
         big = max(2, min(width * 3 // 5 // text_width("DREAMCADE"), height // 9 // CAP_HEIGHT))
         logo = _logo(big)
         top = height // 22
         target.blit(logo, ((width - logo.get_width()) // 2, top))
         below = top + logo.get_height() + 3 * scale
+        if line := self._notice.line:
+            _draw_message(target, line, below, scale)
+            return below + 14 * scale
         fitted = fitting_scale((text_width(TAGLINE) + 8, 1), (width, height), scale)
         draw_text(target, TAGLINE, (width // 2, below), DIM, fitted, "center")
         return below + 14 * scale
@@ -265,11 +267,11 @@ def _first_picture(shelf: Shelf, name: str, settings: Settings) -> Picture:
     return picture
 
 
-def _draw_message(target: pygame.Surface, message: str, bottom: int, scale: int) -> None:
+def _draw_message(target: pygame.Surface, message: str, top: int, scale: int) -> None:
     width = target.get_width()
-    line = fit_text(message, width - 24 * scale, scale)
-    box = pygame.Rect(0, 0, text_width(line, scale) + 12 * scale, 15 * scale)
-    box.midbottom = (width // 2, bottom)
+    (line,), scale = fit_message(message, width - 16 * scale, scale, 1)
+    box = pygame.Rect(0, 0, text_width(line, scale) + 10 * scale, 14 * scale)
+    box.midtop = (width // 2, top - scale)
     target.blit(panel(box.size, border=RED), box)
     draw_text(target, line, (box.centerx, box.top + 4 * scale), INK, scale, "center")
 

@@ -129,7 +129,7 @@ def _toggle_overlay(player: Player, current: Round) -> None:
 
 
 def _toggle_help(player: Player, current: Round) -> None:
-    player.hud.help = not player.hud.help
+    player.hud.turn_help()
 
 
 _COMMANDS: Mapping[Command, Callable[[Player, Round], None]] = {

@@ -9,7 +9,7 @@ import pygame
 
 from app.drawing.look import Look
 from app.drawing.notice import Notice
-from app.drawing.pixel_font import LINE, fit_text, text_width
+from app.drawing.pixel_font import LINE, text_width
 from app.drawing.widgets import (
     CYAN,
     FAINT,
@@ -17,20 +17,21 @@ from app.drawing.widgets import (
     YELLOW,
     draw_key_row,
     draw_text,
+    fit_message,
     fitting_scale,
-    keycap,
-    keycap_size,
     panel,
 )
 from app.keys.keymap import COMMAND_TITLES, Command, Keymap, shown_keys
+from app.play.key_help import draw_help, help_pages, help_scale
 from app.play.round import Rewound
 from models.manifest import Manifest
 
 KEYS_SECONDS = 3.0
 TOAST_SECONDS = 2.5
 BLINK_SECONDS = 0.6
-HELP_COLUMN = 170  # font pixels
-KEYS_WIDTH = 300
+TOAST_LINES = 3
+KEYS_WIDTH = 300  # font pixels
+PAUSED = 132, 44
 HINTED = (Command.PAUSE, Command.RECORD, Command.NEXT_WORLD, Command.HELP, Command.MENU)
 
 CommandKeys = Mapping[Command, tuple[str, ...]]
@@ -56,6 +57,7 @@ class Hud:
 
     def __init__(self, commands: CommandKeys, clock: Callable[[], float] = time.perf_counter) -> None:
         self.help = False
+        self._page, self._pages = 0, 1  # of the help: the one that shows, and how many there are
         self.paused = False
         self.speed = ""  # shown while it isn't the world's own
         self.rewound: Rewound | None = None
@@ -89,13 +91,20 @@ class Hud:
         """Whether the world's keys are on the screen."""
         return self._clock() < self._keys_until
 
+    def turn_help(self) -> None:
+        """The help's first page, the next, and away behind the last."""
+        if self.help and self._page + 1 < self._pages:
+            self._page += 1
+        else:
+            self.help, self._page = not self.help, 0
+
     def draw(self, target: pygame.Surface, area: pygame.Rect, scale: int, manifest: Manifest, keymap: Keymap) -> None:
-        """Draw over the picture's part `area` of the window."""
+        """Draw over the picture's part `area` of the window; the help takes the whole of it."""
         if self._recording_since is not None:
             self._draw_recording(target, area, scale)
         if self.help:
-            _draw_help(target, area, scale, manifest, keymap, self)
-        elif self.keys_shown and not self.paused:
+            self._draw_help(target, scale, manifest, keymap)
+        elif self.keys_shown and not self.paused and self.rewound is None:
             _draw_keys(target, area, scale, manifest, keymap, self)
         if self.rewound is not None:
             _draw_rewound(target, area, scale, self.rewound)
@@ -104,8 +113,16 @@ class Hud:
         if self.speed and self.rewound is None:
             _draw_speed(target, area, scale, self.speed)
         if self.message:
-            line = fit_text(self.message, area.width - 24 * scale, scale)
-            _draw_box(target, line, (area.centerx, area.top + 18 * scale), scale, INK)
+            _draw_toast(target, area, scale, self.message)
+
+    def _draw_help(self, target: pygame.Surface, scale: int, manifest: Manifest, keymap: Keymap) -> None:
+        """Every key: the world's own, then the commands."""
+        rows = [*action_rows(keymap, self.pads), ((), ""), *command_rows(self.commands, self.pads)]
+        scale = help_scale(target.get_size(), scale)
+        pages = help_pages(rows, target.get_size(), scale)
+        self._pages, self._page = len(pages), min(self._page, len(pages) - 1)
+        key = hint(self.commands, Command.HELP, self.pads)
+        draw_help(target, manifest.title, pages, self._page, key, scale)
 
     def _draw_recording(self, target: pygame.Surface, area: pygame.Rect, scale: int) -> None:
         seconds = self._clock() - (self._recording_since or 0.0)
@@ -117,7 +134,8 @@ class Hud:
         draw_text(target, text, (box.left + 15 * scale, box.top + 4 * scale), INK, scale)
 
     def _draw_paused(self, target: pygame.Surface, area: pygame.Rect, scale: int) -> None:
-        box = pygame.Rect(0, 0, 132 * scale, 44 * scale)
+        scale = fitting_scale((PAUSED[0] + 8, PAUSED[1] + 16), area.size, scale)
+        box = pygame.Rect(0, 0, PAUSED[0] * scale, PAUSED[1] * scale)
         box.midbottom = (area.centerx, area.bottom - 8 * scale)  # low, so that single frames can be looked at
         target.blit(panel(box.size, edge=scale), box)
         draw_text(target, "PAUSED", (box.centerx, box.top + 7 * scale), YELLOW, 2 * scale, "center")
@@ -125,17 +143,22 @@ class Hud:
         draw_key_row(target, [(go_on, "go on"), (one, "one frame")], (box.centerx, box.bottom - 11 * scale), scale)
 
 
-def _draw_box(
-    target: pygame.Surface, line: str, center: tuple[int, int], scale: int, colour: tuple[int, int, int]
-) -> None:
-    box = pygame.Rect(0, 0, text_width(line, scale) + 12 * scale, 15 * scale)
-    box.center = center
-    target.blit(panel(box.size, edge=scale), box)
-    draw_text(target, line, (box.centerx, box.top + 4 * scale), colour, scale, "center")
+def _draw_toast(target: pygame.Surface, area: pygame.Rect, scale: int, message: str) -> None:
+    lines, small = fit_message(message, area.width - 24 * scale, scale, TOAST_LINES)
+    wide = max(text_width(line, small) for line in lines)
+    box = pygame.Rect(0, 0, wide + 12 * small, (LINE * len(lines) + 4) * small)
+    box.midtop = (area.centerx, area.top + 10 * scale)
+    target.blit(panel(box.size, edge=small), box)
+    for number, line in enumerate(lines):
+        draw_text(target, line, (box.centerx, box.top + (4 + LINE * number) * small), INK, small, "center")
 
 
 def _draw_rewound(target: pygame.Surface, area: pygame.Rect, scale: int, rewound: Rewound) -> None:
-    """How far back, and how much of the past is left before it."""
+    """How far back, and how much of the past is left before it. Where letters are too large for the word, the arrows
+    say it alone."""
+    back = f"{rewound.seconds:.1f} s back"
+    least = text_width(back) + 58  # with the arrows and the margins
+    scale = fitting_scale((least, 44), area.size, scale)
     box = pygame.Rect(0, 0, min(area.width - 8 * scale, 220 * scale), 36 * scale)
     box.midbottom = (area.centerx, area.bottom - 8 * scale)
     target.blit(panel(box.size, edge=scale), box)
@@ -143,8 +166,8 @@ def _draw_rewound(target: pygame.Surface, area: pygame.Rect, scale: int, rewound
     for arrow in (left, left + 7 * scale):
         points = [(arrow, middle), (arrow + 6 * scale, middle - 4 * scale), (arrow + 6 * scale, middle + 4 * scale)]
         pygame.draw.polygon(target, CYAN, points)
-    draw_text(target, "rewinding", (left + 20 * scale, middle - 3 * scale), INK, scale)
-    back = f"{rewound.seconds:.1f} s back"
+    if text_width("rewinding " + back, scale) + 48 * scale <= box.width:
+        draw_text(target, "rewinding", (left + 20 * scale, middle - 3 * scale), INK, scale)
     draw_text(target, back, (box.right - 10 * scale, middle - 3 * scale), YELLOW, scale, "right")
     bar = pygame.Rect(left, box.bottom - 12 * scale, box.width - 20 * scale, 4 * scale)
     target.fill(FAINT, bar)
@@ -172,42 +195,3 @@ def _draw_keys(
     draw_text(target, manifest.title, (box.centerx, box.top + 7 * scale), YELLOW, scale, "center")
     draw_key_row(target, actions, (box.centerx, box.top + 27 * scale), scale, box.width)
     draw_key_row(target, hints, (box.centerx, box.top + 50 * scale), scale, box.width)
-
-
-def _draw_help(
-    target: pygame.Surface, area: pygame.Rect, scale: int, manifest: Manifest, keymap: Keymap, hud: Hud
-) -> None:
-    """Every key: the world's own, then the commands; in two columns where there is room."""
-    own, others = action_rows(keymap, hud.pads), command_rows(hud.commands, hud.pads)
-    rows = len(own) + 1 + len(others)
-    high = (LINE + 5) * -(-rows // 2) + 46
-    scale = fitting_scale((2 * HELP_COLUMN, high), area.size, scale)
-    wide = area.width >= 2 * HELP_COLUMN * scale
-    half = -(-rows // 2) - len(own) - 1  # commands that fit under the world's own keys
-    columns = [[*own, ((), ""), *others]]
-    if wide:
-        columns = [[*own, ((), ""), *others[:half]], others[half:]]
-    step = (LINE + 5) * scale
-    height = step * max(len(column) for column in columns) + 30 * scale
-    box = pygame.Rect(0, 0, HELP_COLUMN * len(columns) * scale, height)
-    box.center = area.center
-    target.blit(panel(box.size, 232, edge=scale), box)
-    draw_text(target, manifest.title, (box.centerx, box.top + 8 * scale), YELLOW, scale, "center")
-    for number, column in enumerate(columns):
-        _draw_help_column(target, column, (box.left + HELP_COLUMN * number * scale, box.top + 24 * scale), scale)
-
-
-def _draw_help_column(
-    target: pygame.Surface, rows: list[tuple[tuple[str, ...], str]], place: tuple[int, int], scale: int
-) -> None:
-    """Key caps at the left, what they mean at the right, from `place` down."""
-    left, y = place
-    for keys, meaning in rows:
-        x = left + 80 * scale
-        draw_text(target, meaning, (x, y + 4 * scale), INK, scale)
-        x -= 6 * scale
-        for key in reversed(keys):
-            x -= keycap_size(key, scale)[0]
-            target.blit(keycap(key, scale), (x, y))
-            x -= 3 * scale
-        y += (LINE + 5) * scale

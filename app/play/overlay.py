@@ -15,7 +15,7 @@ WIDTH = 192  # font pixels
 MARGIN = 8
 SPARK_HEIGHT = 30
 REFRESH_SECONDS = 0.25
-NEEDED = 320, 182  # font pixels of a window that has room for what matters most
+NEEDED = 320, 300  # font pixels of a window that has room for everything, until that has been measured
 SIGNS = {"met": "●", "not met": "■"}  # beside the words and the colour
 
 
@@ -100,11 +100,11 @@ class Overlay:
         self._surface: pygame.Surface | None = None
         self._drawn = -REFRESH_SECONDS
         self._scale = 0
+        self._needed = NEEDED
 
-    @staticmethod
-    def scale(window: tuple[int, int], scale: int) -> int:
-        """The scale at which what matters most fits into a window; with larger letters the rest is left out."""
-        return fitting_scale(NEEDED, window, scale)
+    def scale(self, window: tuple[int, int], scale: int) -> int:
+        """The scale at which every figure fits into a window; where none does, the last ones are left out."""
+        return fitting_scale(self._needed, window, scale)
 
     @staticmethod
     def width(scale: int) -> int:
@@ -130,9 +130,11 @@ class Overlay:
         y = self._rule(surface, y)
         y = self._draw_target(surface, figures, y)
         rows, lines = state_rows(figures, facts), self._device_rows(figures)
-        if y + (len(rows) * (LINE + 2) + 7) * scale <= height:
+        state, device = len(rows) * (LINE + 2) + 7, len(lines) * LINE + 7
+        self._needed = NEEDED[0], y // scale + state + device
+        if y + state * scale <= height:
             y = self._draw_rows(surface, rows, self._rule(surface, y))
-        if y + (len(lines) * LINE + 7) * scale <= height:
+        if y + device * scale <= height:
             self._draw_lines(surface, lines, INK, self._rule(surface, y))
         self._surface = surface
 

@@ -22,7 +22,8 @@ import pygame
 from app.drawing.look import look_of
 from app.drawing.notice import in_one_line
 from app.drawing.picture import find_theme
-from app.drawing.widgets import DIM, draw_text
+from app.drawing.pixel_font import text_width
+from app.drawing.widgets import DIM, draw_text, fitting_scale
 from app.drawing.window import Window, fit_picture, lost_display
 from app.keys.gamepad import Gamepads, menu_key
 from app.keys.keymap import Command, Keymap, command_codes
@@ -277,10 +278,10 @@ class Player:
             area, place = self._layout()
             self.round.picture.draw(target, place)
             self.hud.rewound = self.round.rewound
-            if self.screen is None:  # else its words would stand around what lies over the game
-                self.hud.draw(target, area, scale, self.round.manifest, self.round.keymap)
             if self.overlay_shown:
                 self._draw_overlay(target, self.round, area == self.window.rect, now)
+            if self.screen is None:  # else its words would stand around what lies over the game
+                self.hud.draw(target, area, scale, self.round.manifest, self.round.keymap)
             if self.screen is not None:
                 self.screen.draw(target, scale)
         elif self._coming is not None:
@@ -291,6 +292,7 @@ class Player:
 
     def _draw_waiting(self, target: pygame.Surface, line: str, scale: int) -> None:
         middle = self.window.rect.center
+        scale = fitting_scale((text_width(line) + 8, 40), self.window.rect.size, scale)
         draw_text(target, line, middle, DIM, scale, "center")
         if self._beginning is not None:
             below = middle[0], middle[1] + 14 * scale
@@ -310,7 +312,7 @@ class Player:
 
     @property
     def _panel_scale(self) -> int:
-        return Overlay.scale(self.window.rect.size, self.window.ui_scale)
+        return self.overlay.scale(self.window.rect.size, self.window.ui_scale)
 
     def _draw_overlay(self, target: pygame.Surface, current: Round, over: bool, now: float) -> None:
         scale = self._panel_scale

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pygame
 import pytest
 
-from app.drawing.widgets import break_key_row, draw_key_row, fitting_scale, key_row_height, panel
+from app.drawing.pixel_font import text_width
+from app.drawing.widgets import break_key_row, draw_key_row, fit_message, fitting_scale, key_row_height, panel
 from app.drawing.window import Window
 
 ENTRIES = [("Enter", "play"), ("L", "recordings"), ("S", "settings"), ("Esc", "quit")]
@@ -31,3 +32,14 @@ def test_every_entry_lies_inside_and_apart(window: Window, width: int) -> None:
 def test_scales_and_panels_of_any_size() -> None:
     assert fitting_scale((100, 50), (350, 1000), 8) == 3 and fitting_scale((100, 50), (10, 10), 8) == 1
     assert panel((-4, 0)).get_size() == (1, 1)
+
+
+def test_a_message_breaks_then_shrinks_by_half_at_most_and_is_cut_only_then() -> None:
+    text = "the picture can't be shown"
+    assert fit_message(text, 1000, 2, 1) == ([text], 2)
+    assert fit_message(text, text_width("the picture can't", 2), 2, 2) == (["the picture can't", "be shown"], 2)
+    assert fit_message(text, text_width(text) + 4, 2, 1) == ([text], 1)
+    for most in (1, 3):
+        lines, scale = fit_message("/a/path/without/any/end/" * 9 + f" {text}" * 9, 300, 5, most)
+        assert scale == 3 and len(lines) == most and lines[-1].startswith("…")
+        assert all(text_width(line, scale) <= 300 for line in lines)

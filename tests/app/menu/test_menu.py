@@ -95,3 +95,18 @@ def test_an_empty_shelf_says_so(window: Window, settings: Settings, tap: Tap) ->
     tap(pygame.K_RIGHT)
     tap(pygame.K_ESCAPE)
     assert menu.run() is None
+
+
+@pytest.mark.parametrize("size", [(640, 480), (1280, 800)])
+def test_a_message_covers_nothing_of_the_cards(
+    window: Window, shelf: Shelf, settings: Settings, size: tuple[int, int]
+) -> None:
+    pygame.display.set_mode(size, pygame.RESIZABLE)
+    large = settings.model_copy(update={"text_scale": 3.0, "calm": True})
+    menu = Menu(window, shelf, large, {}, lambda: 0.0)
+    menu.draw()
+    before = pygame.surfarray.array3d(window.surface)
+    menu.say("settings.yaml:3: text_scal: unknown field; text_scale is meant, perhaps")
+    menu.draw()
+    changed = np.flatnonzero((pygame.surfarray.array3d(window.surface) != before).any(axis=(0, 2)))
+    assert len(changed) > 0 and changed[-1] < size[1] // 3

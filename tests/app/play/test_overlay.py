@@ -100,3 +100,20 @@ def test_words_are_set_a_few_times_a_second_only(window: Window) -> None:
     assert overlay.due(10.0 + REFRESH_SECONDS, 480, 1)
     assert overlay.due(10.0, 481, 1)
     assert overlay.due(10.0, 480, 2)
+
+
+def test_large_letters_shrink_until_every_figure_fits(window: Window) -> None:
+    overlay = Overlay()
+    size = (1280, 800)
+    for _ in range(2):  # what everything takes is known once it has been set
+        scale = overlay.scale(size, 5)
+        overlay.refresh(MEASURED, FACTS, size[1], scale, 0.0, False)
+    assert overlay._surface is not None
+    words = pygame.surfarray.array3d(overlay._surface)
+    left, right = 12 * scale, overlay.width(scale) - 12 * scale
+    used = np.flatnonzero((words[left:right] > 200).any(axis=(0, 2)))
+    before = len(used)
+    overlay.refresh(MEASURED, FACTS, 5 * size[1], scale, 0.0, False)  # with room for anything
+    words = pygame.surfarray.array3d(overlay._surface)
+    assert len(np.flatnonzero((words[left:right] > 200).any(axis=(0, 2)))) == before
+    assert overlay.scale((320, 240), 2) == 1
