@@ -14,10 +14,12 @@ from models.manifest import BadInput
 
 @dataclass(frozen=True)
 class Line:
-    """What led from a start to a frame: entry i is frame i. What was played and then rewound is not part of it."""
+    """What led from a start to a frame: entry i is frame i. What was played and then rewound is not part of it.
+    `numbers` are the entries' own in the whole recording, by which the player knows its frames."""
 
     begun: SessionHeader | ResetEvent
     entries: tuple[FrameEntry, ...]
+    numbers: tuple[int, ...]
 
 
 class Branch:
@@ -29,7 +31,12 @@ class Branch:
         self.line = line_to(record, frame)
         self.made = 0
         self.cancelled = False  # by another thread: nobody waits for it any more
-        self.differs_at: int | None = None  # the first frame that didn't come out as recorded
+        self.differs_at: int | None = None  # the number of the first frame that didn't come out as recorded
+
+    @property
+    def number(self) -> int:
+        """The frame's number in the whole recording."""
+        return self.line.numbers[-1]
 
     @property
     def total(self) -> int:
@@ -50,9 +57,9 @@ class Branch:
         return frame
 
     def _compare(self, frame: Frame, entry: FrameEntry) -> None:
-        self.made += 1
         if self.differs_at is None and entry.tokens_digest not in (None, frame.tokens_digest):
-            self.differs_at = frame.index
+            self.differs_at = self.line.numbers[self.made]
+        self.made += 1
 
 
 def line_to(record: SessionRecord, frame: int | None) -> Line:
@@ -61,15 +68,17 @@ def line_to(record: SessionRecord, frame: int | None) -> Line:
     if not 0 <= wanted < record.frames:
         raise BadInput(f"{record.folder}: frame: expected 0 to {record.frames - 1}, found {wanted}")
     begun: SessionHeader | ResetEvent = record.header
-    line: list[FrameEntry] = []
+    line: list[tuple[int, FrameEntry]] = []
+    number = 0
     for entry in record.entries:
         if isinstance(entry, ResetEvent):
             begun, line = entry, []
         elif isinstance(entry, RewindEvent):
             del line[entry.index + 1 :]
         elif isinstance(entry, FrameEntry):
-            line.append(entry)
-            if wanted == 0:
+            line.append((number, entry))
+            if number == wanted:
                 break
-            wanted -= 1
-    return Line(begun, tuple(line))
+            number += 1
+    numbers, entries = zip(*line, strict=True)
+    return Line(begun, entries, numbers)

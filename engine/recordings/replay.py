@@ -28,9 +28,10 @@ from models.manifest import BadInput
 class VerifyReport:
     """`frames` were compared.
 
-    Where one differs: `first_difference` is its index since the last reset, `line` its line in actions.ndjson,
-    `expected` the recorded digest, `got` the regenerated one; all four are None where none does. A shared session has
-    a digest only now and then: `last_same` is the index of the last frame that was compared and the same.
+    Where one differs: `first_difference` is its number, counted over the whole recording from 0 as `play --from`
+    counts, `line` its line in actions.ndjson, `expected` the recorded digest, `got` the regenerated one; all four are
+    None where none does. A shared session has a digest only now and then: `last_same` is the number of the last frame
+    that was compared and the same.
     """
 
     frames: int
@@ -82,12 +83,12 @@ def compare(report: VerifyReport, number: int, entry: Entry, frame: Frame | None
     """The report after entry `number` and the frame that came out, None for an event. The first difference stays."""
     if frame is None or not isinstance(entry, FrameEntry) or not report.same:
         return report
-    frames = report.frames + 1
+    frame_number, frames = report.frames, report.frames + 1
     if entry.tokens_digest is None:
         return replace(report, frames=frames)
     if entry.tokens_digest == frame.tokens_digest:
-        return replace(report, frames=frames, last_same=frame.index)
-    return VerifyReport(frames, frame.index, number + 1, entry.tokens_digest, frame.tokens_digest, report.last_same)
+        return replace(report, frames=frames, last_same=frame_number)
+    return VerifyReport(frames, frame_number, number + 1, entry.tokens_digest, frame.tokens_digest, report.last_same)
 
 
 def check_playable(record: SessionRecord, checkpoint: Checkpoint) -> None:

@@ -106,7 +106,24 @@ def test_what_comes_out_otherwise_is_noted(
     log.write_text("\n".join(lines) + "\n", encoding="utf-8")
     branch = Branch(read_session(record.folder), checkpoint, 30)
     assert branch.begin(Session(checkpoint, backend)).index == 30
-    assert branch.differs_at == 5
+    assert branch.differs_at == branch.line.numbers[5] == 5
+
+
+def test_a_frame_that_differs_goes_by_its_number_in_the_whole_recording(
+    played: tuple[SessionRecord, list[list[Frame]]], checkpoint: Checkpoint, backend: OnnxBackend
+) -> None:
+    """By which --from knows it too: frame 41 is the one at index 13 after the rewind to 12."""
+    record, _ = played
+    log = record.folder / "actions.ndjson"
+    lines = log.read_text(encoding="utf-8").splitlines()
+    at = next(n for n, line in enumerate(lines[41:], 41) if '"index":13,' in line)
+    lines[at] = lines[at].replace(lines[at][-18:-2], "0123456789abcdef")
+    log.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    branch = Branch(read_session(record.folder), checkpoint, 50)
+    assert branch.number == 50 and branch.begin(Session(checkpoint, backend)).index == 22
+    assert branch.differs_at == 41
+    assert verify(read_session(record.folder), checkpoint, backend).first_difference == 41
+    assert line_to(record, 41).entries[-1].index == 13
 
 
 def test_a_cancelled_branch_ends_soon(
