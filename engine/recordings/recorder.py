@@ -3,7 +3,8 @@
 Actions are never dropped: if a disk stands still for so long that their queue fills, the recording ends. Pictures are
 dropped from the video when the encoder falls behind; the one before is then shown for longer, so time stays true. A
 video that fails ends with one line in `video_problem`, and the actions, which are all that a replay needs, go on. What
-cannot be written any more ends the recording with one line in `problem`; play goes on and what is complete stays.
+cannot be written any more ends the recording with one line in `problem`; play goes on and what is complete stays. So
+does a recording that is as long as can be read again.
 """
 
 from __future__ import annotations
@@ -24,7 +25,16 @@ from engine.atomic import write_atomically
 from engine.backends.base import BackendInfo
 from engine.frame import Frame
 from engine.measuring.machine import package_version
-from engine.recordings.recording import ACTIONS_NAME, SESSION_NAME, TEXT_LIMIT, VIDEO_NAME, BackendEvent, SessionHeader
+from engine.recordings.recording import (
+    ACTIONS_NAME,
+    ENTRIES_LIMIT,
+    EVENTS_LIMIT,
+    SESSION_NAME,
+    TEXT_LIMIT,
+    VIDEO_NAME,
+    BackendEvent,
+    SessionHeader,
+)
 from engine.recordings.video import VideoWriter
 from engine.recordings.whole_file import WholeFile
 from engine.session import Session
@@ -56,6 +66,8 @@ class Recorder:
         self._pictures: deque[tuple[int, Picture]] = deque()
         self._finishing = False
         self._ticks = 0
+        self._entries = 0  # lines of actions.ndjson
+        self._events = 0  # of them, those that are no frames
         self._thread: threading.Thread | None = None
         self._colours: Picture | None = None
         self._session: Session | None = None
@@ -78,6 +90,10 @@ class Recorder:
         manifest = session.checkpoint.manifest
         header = _header(session, self._palette)
         self._colours = _colours(manifest, header.palette)
+        self._events = len(session.ran_on) - 1
+        self._entries = len(session.history) + self._events
+        if self._is_full(0):
+            return
         self._add_picture(session.frame.pixels, wait=False)
         self._session = session
         self._ran_on = session.backend.info
@@ -90,17 +106,17 @@ class Recorder:
         dropping a picture, where nobody plays."""
         if self._session is not None and (info := self._session.backend.info) != self._ran_on:
             self._ran_on = info
-            self._add_line(_backend_line(info))
+            self._add_line(_backend_line(info), event=True)
         self._add_line(_line(index=frame.index, action=frame.action.value, tokens_digest=frame.tokens_digest))
         self._add_picture(frame.pixels, wait)
 
     def add_reset(self, start: Start, rng_seed: int) -> None:
         """The session begins anew; its frame 0 is added next."""
-        self._add_line(_line(event="reset", **start_fields(start), rng_seed=rng_seed))
+        self._add_line(_line(event="reset", **start_fields(start), rng_seed=rng_seed), event=True)
 
     def add_rewind(self, index: int) -> None:
         """Play went back to frame `index`; the frame after it is added next."""
-        self._add_line(_line(event="rewind_to", index=index))
+        self._add_line(_line(event="rewind_to", index=index), event=True)
 
     def finish(self) -> None:
         """Take nothing more. Returns at once; the thread writes what is left."""
@@ -122,10 +138,22 @@ class Recorder:
             (self.folder / ACTIONS_NAME).unlink()
             self.folder.rmdir()
 
-    def _add_line(self, line: bytes) -> None:
+    def _is_full(self, more: int) -> bool:
+        """Whether the recording has ended, for with `more` entries it couldn't be read again."""
+        full = self._entries + more > ENTRIES_LIMIT or self._events > EVENTS_LIMIT
+        if full and self.problem is None:
+            self.problem = f"{self.folder}: recording: stopped (it is as long as can be played again)"
+        return full
+
+    def _add_line(self, line: bytes, event: bool = False) -> None:
         with self._changed:
             if not self.active:
                 return
+            self._events += event
+            if self._is_full(1):
+                self._changed.notify_all()
+                return
+            self._entries += 1
             if len(self._lines) >= LINES:
                 self.problem = f"{self.folder}: recording: stopped (the disk takes no more)"
             self._lines.append(line)

@@ -1,7 +1,8 @@
 """A session folder as it is read. Owns its schema and tolerance of a torn end; refuses to write or play it.
 
 `session.yaml` says what the session began from, `actions.ndjson` has one line a frame or event. A killed process leaves
-at most a torn last line, which is passed over; damage anywhere else is told with its line.
+at most a torn last line, which is passed over; damage anywhere else is told with its line. What is longer than the
+limits here isn't read, whatever it holds: reading takes at most about 150 MB.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
 
 from engine.bounded_file import check_bounded
 from engine.measuring.machine import MOST_THREADS
@@ -24,7 +26,9 @@ ACTIONS_NAME = "actions.ndjson"
 VIDEO_NAME = "video.mp4"
 
 HEADER_LIMIT = 1 << 16  # bytes
-ACTIONS_LIMIT = 1 << 29  # bytes: two and a half days at 30 ticks
+ACTIONS_LIMIT = 1 << 26  # bytes; so many entries are about 40 MB
+ENTRIES_LIMIT = 1 << 19  # frames and events: nearly five hours at 30 ticks
+EVENTS_LIMIT = 1 << 16  # each takes as much memory as four frames
 LINE_LIMIT = 1 << 15  # bytes; a line is about eighty, but one that begins anew from a picture holds its tokens
 
 Count = Annotated[int, Field(strict=True, ge=0, lt=1 << 63)]
@@ -58,10 +62,12 @@ class SessionHeader(_Strict):
     video_from: Count = 0
 
 
-class FrameEntry(_Strict):
+@checked_dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class FrameEntry:
     """A line of a frame: its index since the last reset, the action that led to it, its tokens digest.
 
-    In a folder every frame has its digest; a shared file leaves most of them out.
+    In a folder every frame has its digest; a shared file leaves most of them out. A dataclass with slots, for there are
+    hundreds of thousands.
     """
 
     index: Count
@@ -100,6 +106,7 @@ class BackendEvent(_Strict):
 Event = ResetEvent | RewindEvent | BackendEvent
 Entry = FrameEntry | Event
 _EVENTS: dict[str, type[Event]] = {"reset": ResetEvent, "rewind_to": RewindEvent, "backend": BackendEvent}
+_FRAME = TypeAdapter(FrameEntry)
 
 
 @dataclass(frozen=True)
@@ -146,6 +153,7 @@ def read_header(folder: Path) -> SessionHeader:
 
 def _read_entries(path: Path) -> tuple[list[Entry], bool]:
     entries: list[Entry] = []
+    events = 0
     newest: int | None = None
     try:
         check_bounded(path, ACTIONS_LIMIT)
@@ -158,6 +166,8 @@ def _read_entries(path: Path) -> tuple[list[Entry], bool]:
                 entry = _read_entry(f"{path}:{len(entries) + 1}", line)
                 newest = check_order(f"{path}:{len(entries) + 1}", newest, entry)
                 entries.append(entry)
+                events += not isinstance(entry, FrameEntry)
+                check_count(f"{path}:{len(entries)}", len(entries), events)
     except FileNotFoundError:
         return [], False  # killed before the first frame
     except OSError as error:
@@ -170,19 +180,36 @@ def _read_entry(place: str, line: bytes) -> Entry:
         document = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{place}: line: expected one JSON object") from error
-    kind: type[Entry] = FrameEntry
     if isinstance(document, dict) and "event" in document:
-        name = document["event"]
-        if not isinstance(name, str) or name not in _EVENTS:
-            raise BadInput(f"{place}: event: expected one of {', '.join(_EVENTS)}")
-        kind = _EVENTS[name]
+        return read_event(place, document)
+    if not isinstance(document, dict):
+        raise BadInput(f"{place}: document: expected one JSON object")
     try:
-        entry = kind.model_validate(document)
+        entry = _FRAME.validate_python(document)
     except ValidationError as error:
         raise BadInput(f"{place}: {first_problem(error)}") from error
-    if isinstance(entry, FrameEntry) and entry.tokens_digest is None:
+    if entry.tokens_digest is None:
         raise BadInput(f"{place}: tokens_digest: expected 16 hex digits")
     return entry
+
+
+def read_event(place: str, document: Any) -> Event:
+    """The event that a JSON object says. Raises BadInput."""
+    name = document.get("event") if isinstance(document, dict) else None
+    if not isinstance(name, str) or name not in _EVENTS:
+        raise BadInput(f"{place}: event: expected one of {', '.join(_EVENTS)}")
+    try:
+        return _EVENTS[name].model_validate(document)
+    except ValidationError as error:
+        raise BadInput(f"{place}: {first_problem(error)}") from error
+
+
+def check_count(place: str, entries: int, events: int) -> None:
+    """Raise BadInput for more entries, or more events among them, than are read."""
+    if entries > ENTRIES_LIMIT:
+        raise BadInput(f"{place}: entries: expected at most {ENTRIES_LIMIT} frames and events")
+    if events > EVENTS_LIMIT:
+        raise BadInput(f"{place}: events: expected at most {EVENTS_LIMIT} resets, rewinds and backends")
 
 
 def check_order(place: str, newest: int | None, entry: Entry) -> int | None:

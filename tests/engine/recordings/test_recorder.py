@@ -239,6 +239,30 @@ while True:
 """
 
 
+def test_a_recording_ends_where_it_could_not_be_read_again(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("recorder", "recording"):
+        monkeypatch.setattr(f"engine.recordings.{module}.ENTRIES_LIMIT", 20)
+        monkeypatch.setattr(f"engine.recordings.{module}.EVENTS_LIMIT", 2)
+    for name, rewinds in (("frames", 0), ("events", 3)):
+        session.reset(0, 7)
+        recorder = Recorder(tmp_path / name)
+        recorder.begin(session)
+        play(session, recorder, 5)
+        for _ in range(rewinds):
+            recorder.add_rewind(session.index)
+        play(session, recorder, 30)
+        recorder.close()
+        assert recorder.problem is not None and "it is as long as can be played again" in recorder.problem
+        assert 1 <= read_session(tmp_path / name).frames <= 20
+    late = Recorder(tmp_path / "late")
+    late.begin(session)
+    assert not late.active and late.problem is not None
+    late.close()
+    assert not (tmp_path / "late").exists()
+
+
 @pytest.mark.parametrize("moment", [45, 61, 74])
 def test_killed_at_any_moment_all_but_the_last_second_stays(
     world_folder: Path, checkpoint: Checkpoint, backend: OnnxBackend, tmp_path: Path, moment: int

@@ -14,6 +14,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import engine.recordings.recording
 from engine.recordings.recording import FrameEntry, ResetEvent, RewindEvent, read_session
 from models.manifest import BadInput
 
@@ -83,6 +84,17 @@ def test_a_pipe_is_told_instead_of_waited_for(write: Writer) -> None:
 def test_a_torn_last_line_is_passed_over(write: Writer, tail: bytes) -> None:
     record = read_session(write(tail=tail))
     assert record.torn and record.frames == 4
+
+
+def test_what_is_too_long_is_told_with_the_limit(write: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.recordings.recording, "ENTRIES_LIMIT", 5)
+    monkeypatch.setattr(engine.recordings.recording, "EVENTS_LIMIT", 2)
+    back = {"event": "rewind_to", "index": 1}
+    assert read_session(write()).frames == 4
+    with pytest.raises(BadInput, match=r"actions\.ndjson:6: entries: expected at most 5 frames and events"):
+        read_session(write(lines=[*FRAMES, back]))
+    with pytest.raises(BadInput, match=r"actions\.ndjson:5: events: expected at most 2 resets, rewinds"):
+        read_session(write(lines=[*FRAMES[:2], back, back, back]))
 
 
 def test_killed_before_the_first_frame(write: Writer) -> None:
