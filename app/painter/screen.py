@@ -221,6 +221,7 @@ class Painter:
             self.say("single pixels" if self.fine else "whole patches")
         elif deed is Deed.BOARD:
             self.board = (self.board + 1) % len(self.boards)
+            self._keep_first()
             changed = self.canvas.changed
             self.canvas.put(self.boards[self.board][1], 0, 0)
             self.canvas.changed = changed  # nothing that would have to be kept
@@ -240,18 +241,25 @@ class Painter:
         self.canvas.changed = False
         return f"kept: {path}"
 
-    def _play(self) -> None:
+    def _keep_first(self) -> None:
+        """Something else is about to take the painting's place."""
         if self.canvas.changed:
             self.say(self.keep())
+
+    def _play(self) -> None:
+        self._keep_first()
         self.to_play = painted(self.canvas.pixels, self.manifest, self.theme)
         self.outcome = Outcome.MENU
 
     def _begin_from(self, path: Path) -> None:
         """A picture was dropped on the window: it is the board now."""
         try:
-            self.canvas.put(open_painting(path, self.manifest), 0, 0)
+            picture = open_painting(path, self.manifest)
         except BadInput as error:
             self.say(str(error))
+            return
+        self._keep_first()
+        self.canvas.put(picture, 0, 0)
 
     def _put(self) -> None:
         if self.piece is not None:

@@ -14,7 +14,7 @@ from app.drawing.window import Window
 from app.keys.gamepad import PAD_CODES, Gamepads
 from app.keys.keymap import command_codes
 from app.outcome import Outcome
-from app.painter.paintings import list_paintings
+from app.painter.paintings import list_paintings, open_painting
 from app.painter.screen import Deed, Painter
 from app.painter.stamps import patch_side
 from app.settings.schema import Settings
@@ -124,6 +124,26 @@ def test_play_keeps_the_painting_and_leaving_does_too(painter: Painter) -> None:
     assert painter.close().startswith("kept: ")
     assert len(list_paintings(painter._folder)) == 2
     assert painter.close() == ""
+
+
+@pytest.mark.parametrize("by", ["board", "drop"])
+def test_what_takes_the_place_of_a_painting_keeps_it_first(painter: Painter, tmp_path: Path, by: str) -> None:
+    painter.canvas.put(np.full((8, 8), 3, np.uint8), 0, 0)
+    work = painter.canvas.pixels.copy()
+    picture = tmp_path / "other.png"
+    pygame.image.save(pygame.Surface((32, 32)), str(picture))
+    if by == "board":
+        painter.do(Deed.BOARD)
+    else:
+        pygame.event.post(pygame.event.Event(pygame.DROPFILE, file=str(picture)))
+        painter.turn()
+    assert (painter.canvas.pixels != work).any() and painter._notice.line.startswith("kept: ")
+    (kept,) = list_paintings(painter._folder)
+    assert (open_painting(kept, painter.manifest) == work).all()
+    painter.do(Deed.BOARD)
+    painter.do(Deed.UNDO)
+    painter.do(Deed.UNDO)
+    assert (painter.canvas.pixels == work).all()
 
 
 def test_a_kept_painting_and_a_dropped_picture_are_boards(
