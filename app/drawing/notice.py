@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 SECONDS = 6.0  # that a line shows unless told otherwise
+DROP_ELSEWHERE = "drop a picture on a game or on the painter: it is played or painted from there"
 
 
 def in_one_line(error: BaseException) -> str:

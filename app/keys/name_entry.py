@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pygame
 
+from app.keys.gamepad import PAD_CODES
+
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_. "
 MOST = 60  # characters
+PAD_DELETE = PAD_CODES["pad x"]
 
 
 class NameEntry:
-    """A line of text. Up and down change the letter under the cursor, left and right move it."""
+    """A line of text. Up and down change the letter under the cursor, left and right move it; a gamepad's X deletes."""
 
     def __init__(self, text: str, most: int = MOST, also: str = "") -> None:
         """`most` characters; `also` are letters that four directions reach beside those of names."""
@@ -24,6 +27,8 @@ class NameEntry:
             self.cursor = max(0, self.cursor - 1)
         elif code == pygame.K_RIGHT:
             self.cursor = min(len(self.text), self.cursor + 1)
+        elif code == PAD_DELETE:  # the letter that is marked, behind the end the last one
+            self.key(pygame.K_DELETE if self.cursor < len(self.text) else pygame.K_BACKSPACE)
         elif code == pygame.K_BACKSPACE and self.cursor:
             self.text = self.text[: self.cursor - 1] + self.text[self.cursor :]
             self.cursor -= 1

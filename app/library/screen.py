@@ -12,7 +12,7 @@ from functools import partial
 import pygame
 
 from app.drawing.look import look_of
-from app.drawing.notice import Notice, in_one_line
+from app.drawing.notice import DROP_ELSEWHERE, Notice, in_one_line
 from app.drawing.window import Window
 from app.keys.gamepad import Gamepads, menu_key
 from app.keys.keymap import Command, command_codes
@@ -136,6 +136,8 @@ class Library:
                 self.outcome = Outcome.QUIT
             elif event.type == pygame.TEXTINPUT and self.entry is not None:
                 self.entry.type(event.text)
+            elif event.type == pygame.DROPFILE:
+                self.say(DROP_ELSEWHERE)
             elif event.type == pygame.KEYDOWN:
                 self._key(event.key)
             else:
@@ -204,6 +206,7 @@ class Library:
             entry=self.entry,
             job=self.job,
             message=self.message,
+            pads=self.pads.connected,
         )
         draw_library(self.window.surface, scale, view, self._thumbnails, self.window.look.moving(now - self._opened))
         pygame.display.flip()

@@ -50,6 +50,7 @@ class View:
     entry: NameEntry | None = None
     job: Job | None = None
     message: str = ""
+    pads: bool = False  # whether a gamepad is there
 
 
 def draw_library(target: pygame.Surface, scale: int, view: View, thumbnails: Thumbnails, seconds: float) -> None:
@@ -70,7 +71,8 @@ def draw_library(target: pygame.Surface, scale: int, view: View, thumbnails: Thu
     _draw_front(target, scale, view)
     hints = [("← ↑ ↓ →", "choose"), ("Enter", "what to do"), ("Esc", "menu")]
     if view.entry is not None:
-        hints = [("Enter", "rename"), ("↑ ↓", "letter"), ("Esc", "back")]
+        keys = ("A", "X", "B") if view.pads else ("Enter", "Back", "Esc")
+        hints = [(keys[0], "rename"), ("↑ ↓", "letter"), (keys[1], "delete letter"), (keys[2], "back")]
     elif view.job is not None:
         hints = [("Esc", "give up")]
     elif view.deeds:
@@ -103,10 +105,8 @@ def _draw_card(
     if pictures:
         _draw_picture(target, rect, pictures[int(seconds * THUMBNAIL_RATE) % len(pictures) if chosen else 0])
     else:
-        word = "can't be used" if recording.problem else "shared file" if recording.shared else "no video"
-        draw_text(
-            target, word, (rect.centerx, rect.centery - 4 * scale), RED if recording.problem else DIM, scale, "center"
-        )
+        colour = RED if recording.problem else DIM
+        draw_text(target, empty_words(recording), (rect.centerx, rect.centery - 4 * scale), colour, scale, "center")
     y = rect.bottom + 4 * scale
     for number, line in enumerate(card_words(recording)):
         colour = (INK, CYAN, DIM)[number] if chosen else DIM
@@ -123,6 +123,15 @@ def _draw_picture(
     size = max(1, int(wide * pixel)), max(1, int(high * pixel))
     shown = pygame.transform.scale(surface, size)
     target.blit(shown, shown.get_rect(center=rect.center))
+
+
+def empty_words(recording: Recording) -> str:
+    """Why a card has no picture. Of a video that is there none may have been read yet, or none can be."""
+    if recording.problem:
+        return "can't be used"
+    if recording.shared:
+        return "shared file"
+    return "no video" if recording.video is None else "no picture yet"
 
 
 def card_words(recording: Recording) -> tuple[str, str, str]:

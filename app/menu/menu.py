@@ -10,7 +10,7 @@ from functools import lru_cache
 import pygame
 
 from app.drawing.look import look_of
-from app.drawing.notice import Notice
+from app.drawing.notice import DROP_ELSEWHERE, Notice
 from app.drawing.picture import Picture, find_theme_or_first
 from app.drawing.pixel_font import CAP_HEIGHT, LINE, clip_text, render_text, text_width, wrap_text
 from app.drawing.widgets import (
@@ -140,6 +140,8 @@ class Menu:
         for event in pygame.event.get():
             if event.type == pygame.QUIT:
                 self.done = True
+            elif event.type == pygame.DROPFILE:
+                self.say(DROP_ELSEWHERE)
             elif event.type == pygame.KEYDOWN:
                 self._key(event.key)
             else:

@@ -112,6 +112,10 @@ class Hud:
             self._draw_paused(target, area, scale)
         if self.speed and self.rewound is None:
             _draw_speed(target, area, scale, self.speed)
+        self.draw_toast(target, area, scale)
+
+    def draw_toast(self, target: pygame.Surface, area: pygame.Rect, scale: int) -> None:
+        """The toast alone, where there is no game yet."""
         if self.message:
             _draw_toast(target, area, scale, self.message)
 

@@ -40,13 +40,17 @@ class PictureOffer:
         self._looked_at = None
 
     def take(self, path: Path) -> None:
-        """A picture was dropped on the window: have the network look at it, between two ticks."""
+        """A picture was dropped on the window: have the network look at it, between two ticks. What lies over the game
+        goes away for it."""
         player = self._player
-        if player.round is None or player.screen is not None:
+        if player.round is None:
+            player.hud.toast("drop a picture again once the world is there", LONG_TOAST)
             return
         if player.options.playback or player.options.measured:
             player.hud.toast("not now: a recording plays" if player.options.playback else "not while play is measured")
             return
+        if player.screen is not None:
+            player.close_screen()
         try:
             rgb = read_picture(path)
         except BadInput as error:

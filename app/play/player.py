@@ -286,6 +286,7 @@ class Player:
                 self.screen.draw(target, scale)
         elif self._coming is not None:
             self._draw_waiting(target, f"{self._coming[0]} wakes up… {self.shelf.stage}".strip(), scale)
+            self.hud.draw_toast(target, self.window.rect, scale)
         pygame.display.flip()
         self._drawn = now
         self._flips.append(now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pygame
 
-from app.keys.name_entry import MOST, NameEntry
+from app.keys.name_entry import MOST, PAD_DELETE, NameEntry
 
 
 def keys(entry: NameEntry, *codes: int) -> str:
@@ -34,3 +34,10 @@ def test_a_name_has_an_end() -> None:
     entry = NameEntry("x" * 200)
     entry.type("yyy")
     assert keys(entry, pygame.K_UP) == "x" * MOST
+
+
+def test_a_gamepad_deletes_too() -> None:
+    entry = NameEntry("run")
+    assert keys(entry, PAD_DELETE) == "ru" and keys(entry, pygame.K_LEFT, pygame.K_LEFT, PAD_DELETE) == "u"
+    assert entry.cursor == 0 and keys(entry, PAD_DELETE, PAD_DELETE) == ""
+    assert keys(entry, pygame.K_UP, pygame.K_UP, PAD_DELETE) == ""  # the letter just begun

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pygame
 import pytest
 
+from app.drawing.notice import DROP_ELSEWHERE
 from app.drawing.window import Window
 from app.keys.gamepad import Gamepads
 from app.library.screen import Library
+from app.library.view import empty_words
 from app.menu.shelf import Shelf
 from app.outcome import Outcome
 from app.play.player import Player
@@ -278,3 +281,28 @@ def test_settings_changed_by_hand_count_in_a_game_begun_here_and_here(
     assert library.window.look.text_scale == 1.5 and library.message == "the settings were changed"
     press(library, pygame.K_END)
     assert library.outcome is Outcome.MENU
+
+
+def test_a_gamepad_shortens_a_name_and_is_told_how(library: Library) -> None:
+    library.pads._open[0] = object()
+    choose(library, "rename")
+    for button in (pygame.CONTROLLER_BUTTON_X, pygame.CONTROLLER_BUTTON_DPAD_UP):
+        for kind in (pygame.CONTROLLERBUTTONDOWN, pygame.CONTROLLERBUTTONUP):
+            pygame.event.post(pygame.event.Event(kind, button=button, instance_id=0))
+    library.turn()
+    assert library.entry is not None and library.entry.text == "a"
+
+
+def test_a_picture_dropped_here_is_answered(library: Library) -> None:
+    pygame.event.post(pygame.event.Event(pygame.DROPFILE, file="/a.png"))
+    library.turn()
+    assert library.message == DROP_ELSEWHERE
+
+
+def test_a_video_that_has_not_been_read_yet_is_not_said_to_be_missing(library: Library) -> None:
+    recording = library.recordings[library.selected]
+    assert recording.video is not None and empty_words(recording) == "no picture yet"
+    recording.video.unlink()
+    assert empty_words(recording) == "no video"
+    assert empty_words(replace(recording, shared=True)) == "shared file"
+    assert empty_words(replace(recording, problem="broken")) == "can't be used"

@@ -10,6 +10,7 @@ import numpy as np
 import pygame
 import pytest
 
+from app.drawing.notice import DROP_ELSEWHERE
 from app.drawing.window import Window
 from app.keys.keymap import command_codes
 from app.menu.menu import Menu
@@ -110,3 +111,9 @@ def test_a_message_covers_nothing_of_the_cards(
     menu.draw()
     changed = np.flatnonzero((pygame.surfarray.array3d(window.surface) != before).any(axis=(0, 2)))
     assert len(changed) > 0 and changed[-1] < size[1] // 3
+
+
+def test_a_picture_dropped_here_is_answered(menu: Menu) -> None:
+    pygame.event.post(pygame.event.Event(pygame.DROPFILE, file="/a.png"))
+    menu.poll()
+    assert menu._notice.line == DROP_ELSEWHERE

@@ -16,6 +16,7 @@ from app.outcome import Outcome
 from app.play.beginnings import begin_from_picture
 from app.play.picture_screen import PictureScreen
 from app.play.player import Player, PlayOptions
+from app.play.slot_screen import SlotScreen
 from app.settings.schema import Settings
 from engine.backends.onnx import OnnxBackend
 from engine.recordings.recording import read_session
@@ -91,6 +92,24 @@ def test_what_is_no_picture_is_told(playing: Player, tmp_path: Path, turns: Turn
     drop(tmp_path / "notes.txt")
     turns(playing, lambda: "expected a PNG, JPEG or BMP file" in playing.hud.message)
     assert playing.screen is None
+
+
+def test_a_picture_takes_the_place_of_another_screen(playing: Player, picture: Path, tap: Tap, turns: Turns) -> None:
+    tap(pygame.K_F5)
+    turns(playing, lambda: isinstance(playing.screen, SlotScreen))
+    drop(picture)
+    turns(playing, lambda: isinstance(playing.screen, PictureScreen))
+    tap(pygame.K_ESCAPE)
+    index = playing.round.session.index
+    turns(playing, lambda: playing.screen is None and playing.round.session.index > index)
+
+
+def test_a_picture_dropped_before_the_world_is_there_is_answered(player: Player, picture: Path, turns: Turns) -> None:
+    player.enter("hills")
+    drop(picture)
+    player.poll()
+    assert player.round is None and "once the world is there" in player.hud.message
+    player.draw()
 
 
 def test_an_encoder_that_fails_is_one_line_and_play_goes_on(
