@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from app.console.plain_text import plain_text
 from engine.backends.wish import BackendName, BackendWish
 from models.manifest import BadInput
 
@@ -97,7 +98,7 @@ def _raised_in(error: Exception, package: str) -> bool:
 
 
 def _complain(message: str) -> None:
-    print(f"dreamcade: {' '.join(message.split())}", file=sys.stderr)
+    print(f"dreamcade: {plain_text(' '.join(message.split()))}", file=sys.stderr)
 
 
 def _wish(backend: BackendName | None, threads: int | None, vram_limit: str | None) -> BackendWish:
@@ -106,6 +107,17 @@ def _wish(backend: BackendName | None, threads: int | None, vram_limit: str | No
 
     limit = None if vram_limit is None else parse_size(vram_limit, "--vram-limit")
     return BackendWish(backend or BackendName.AUTO, threads, limit)
+
+
+def _whole_place(place: str) -> str:
+    """--from with its frame: where the whole text is a path, no part of its name is taken for one. Raises BadInput."""
+    from engine.recordings.share import open_record
+
+    try:
+        named = "@" in place and Path(place).exists()
+    except (OSError, ValueError):  # a name that no file can have: reading it says so
+        named = False
+    return f"{place}@{max(0, open_record(Path(place)).frames - 1)}" if named else place
 
 
 def _write_json(path: Path | None, document: dict[str, Any], option: str = "--json") -> None:
@@ -133,7 +145,12 @@ def play(
     fullscreen: FullscreenOption = False,
     place: Annotated[
         str | None,
-        typer.Option("--from", metavar="SESSION@FRAME", help="Go on from a frame of a recording; without @, its last."),
+        typer.Option(
+            "--from",
+            metavar="SESSION@FRAME",
+            help="Go on from a frame of a recording, counted over the whole of it from 0, as replay --verify names it; "
+            "without @, its last.",
+        ),
     ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Play without a window.")] = False,
     autoplay: Annotated[
@@ -152,6 +169,8 @@ def play(
     from app.play.beginnings import begin_from_picture, branch_from, parse_start
 
     begun = parse_start(start)
+    if place is not None:
+        place = _whole_place(place)
     if place is not None and (start is not None or seed is not None):
         raise BadInput("--from: expected neither --start nor --seed with it: the recording says them")
     if headless:

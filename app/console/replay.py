@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from app.console.plain_text import plain_text
 from app.play.beginnings import open_recording
 from app.settings.schema import Settings
 from engine.backends.base import Backend
@@ -50,7 +51,7 @@ def verify_recording(folder: Path, world: str | None, threads: int | None, compl
             highlight=False,
         )
         for line in differences:
-            console.print(f"  {line}", highlight=False, markup=False)
+            console.print(f"  {plain_text(line)}", highlight=False, markup=False)
     if record.torn:
         console.print("the last line was half written and is left out", highlight=False)
     return {

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from app.console.plain_text import plain_text
 from app.console.replay import Complain, recorded_backend
 from app.play.beginnings import open_recording
 from engine.frame import Frame
@@ -29,6 +30,8 @@ def export_session(
     if target.suffix == SHARE_SUFFIX:
         if scale is not None:
             raise BadInput(f"--scale: expected a {VIDEO_SUFFIX} file with it")
+        if target.exists():  # as for a video: what somebody kept isn't written over
+            raise BadInput(f"{target}: file: expected a new one")
         record = open_record(session)
         if not record.entries:
             raise BadInput(f"{session}: recording: expected at least one frame, found none")
@@ -72,7 +75,7 @@ def import_session(
             highlight=False,
         )
         for line in differences:
-            console.print(f"  {line}", highlight=False, markup=False)
+            console.print(f"  {plain_text(line)}", highlight=False, markup=False)
     return {"folder": str(folder), "environment_differences": differences, "same": report.same, **asdict(report)}
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from app.console.plain_text import plain_text
 from app.console.world_check import check_world
 from app.hub.pulled import find_hidden, find_unfinished, read_origin, remove_pulled
 from engine.backends.vram import estimate_need
@@ -102,7 +103,7 @@ def remove(name: str) -> dict[str, Any]:
 
 
 def _say(console: Console, line: str) -> None:
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
+    console.print(plain_text(line), highlight=False, markup=False, soft_wrap=True)
 
 
 def _entry(folder: Path, manifest: Manifest) -> dict[str, Any]:
@@ -127,18 +128,20 @@ def _entry(folder: Path, manifest: Manifest) -> dict[str, Any]:
 
 
 def _table(entry: dict[str, Any]) -> Table:
-    table = Table(show_header=False, show_edge=False, title=f"[bold]{entry['name']}[/bold] · {escape(entry['title'])}")
+    table = Table(
+        show_header=False, show_edge=False, title=f"[bold]{entry['name']}[/bold] · {escape(plain_text(entry['title']))}"
+    )
     table.title_justify = "left"
     table.add_column(style="dim", min_width=18)
     table.add_column()
-    table.add_row("genre", entry["genre"])
-    table.add_row("about", escape(entry["description"]) or "—")
+    table.add_row("genre", escape(plain_text(entry["genre"])))
+    table.add_row("about", escape(plain_text(entry["description"])) or "—")
     table.add_row("picture", f"{entry['picture']}, {entry['tick_rate']} a second")
     table.add_row(
         "network", f"{entry['parameters'] / 1e6:.1f} M parameters, {entry['operations'] / 1e9:.2f} GFLOP a frame"
     )
     table.add_row("on a card", f"about {entry['vram_need_mb']} MB of its memory, CUDA's own included")
-    table.add_row("size", escape(f"{entry['megabytes']} MB, {entry['licence']}"))
+    table.add_row("size", escape(plain_text(f"{entry['megabytes']} MB, {entry['licence']}")))
     table.add_row("digest", entry["digest"])
     if entry["origin"] is not None:
         table.add_row("pulled from", f"{entry['origin']['repo']} at {entry['origin']['commit'][:12]}")

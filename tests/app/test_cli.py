@@ -427,6 +427,11 @@ def test_a_session_goes_round_the_world_as_a_small_file(
     code, _, err = run("export", shared, tmp_path / "a.mp4", "--scale", 2, "--world", worlds / "hills")
     assert (code, err) == (0, "") and (tmp_path / "a.mp4").stat().st_size > 0
     one_line(run("export", recording, shared, "--scale", 2)[2])
+    kept = shared.read_bytes()
+    for target in (shared, tmp_path / "a.mp4"):
+        code, _, err = run("export", recording, target, "--world", worlds / "hills")
+        assert code == 2 and f"{target}: file: expected a new one" in one_line(err)
+    assert shared.read_bytes() == kept
 
 
 def test_a_shared_session_that_differs_is_told(run: Run, recording: Path, worlds: Path, tmp_path: Path) -> None:
@@ -449,6 +454,24 @@ def test_play_goes_on_from_a_frame_of_a_recording(run: Run, recording: Path, wor
     assert run("replay", branch, "--verify", "--world", worlds / "hills")[0] == 0
     code, _, err = run("play", "--from", f"{recording}@31", *arguments)
     assert code == 2 and "frame: expected 0 to 30, found 31" in one_line(err)
+
+
+def test_a_path_with_an_at_sign_is_a_recording_too(run: Run, recording: Path, worlds: Path) -> None:
+    odd = recording.rename(recording.with_name("we@ird"))
+    arguments = ["--headless", "--world", worlds / "hills", "--frames", 1]
+    for place, frame in ((odd, 30), (f"{odd}@20", 20)):
+        code, out, _ = run("play", "--from", place, *arguments)
+        assert code == 0 and f"branched at frame {frame}: " in out
+    code, _, err = run("play", "--from", f"{odd}-other", *arguments)
+    assert code == 2 and "--from: expected SESSION@FRAME" in one_line(err)
+
+
+def test_what_a_file_says_does_not_reach_the_terminal_as_commands(run: Run, recording: Path) -> None:
+    header = recording / "session.yaml"
+    text = header.read_text(encoding="utf-8")
+    header.write_text(text.replace("world: hills", 'world: "\\e[31mred\\u202e"'), encoding="utf-8")
+    code, _, err = run("replay", recording, "--verify")
+    assert code == 2 and "?[31mred?" in one_line(err) and "\x1b" not in err
 
 
 def test_a_branch_plays_in_the_window(run: Run, recording: Path, worlds: Path, tmp_path: Path) -> None:
