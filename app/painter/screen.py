@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
 import pygame
 
-from app.drawing.notice import Notice
+from app.drawing.notice import Notice, in_one_line
 from app.drawing.picture import Picture
 from app.drawing.window import Window
 from app.keys.gamepad import PAD_CODES, Gamepads, menu_key
@@ -111,7 +111,7 @@ class Painter:
         self._places = Places()
         self._picture = Picture(manifest, theme)
         self._finder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stamp-finder")
-        self._finding = self._finder.submit(find_stamps, checkpoint)
+        self._finding: Future[list[Pixels]] | None = self._finder.submit(find_stamps, checkpoint)
         self._offer_paintings()
         self._snap()
 
@@ -152,9 +152,18 @@ class Painter:
         self.poll()
         if (held := self._repeat.due()) is not None:
             self._move(*MOVES[held])
-        if not self.stamps and self._finding.done():
-            self.stamps = self._finding.result()
+        self._find()
         self.draw()
+
+    def _find(self) -> None:
+        """Take over the pieces as soon as they are found. Without them one can still take pieces of the board."""
+        if self._finding is None or not self._finding.done():
+            return
+        finding, self._finding = self._finding, None
+        try:
+            self.stamps = finding.result()
+        except Exception as error:  # whatever a world's start pictures are, painting goes on
+            self.say(f"no pieces were found ({in_one_line(error)})")
 
     def say(self, message: str) -> None:
         """One line for a while."""

@@ -169,3 +169,19 @@ def test_any_size_draws(painter: Painter, size: tuple[int, int]) -> None:
     painter.draw()
     painter.stamps = []
     painter.draw()
+
+
+def test_pieces_that_cannot_be_found_are_one_line_and_painting_goes_on(
+    window: Window, worlds: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(checkpoint: object) -> None:
+        raise ValueError("no patch\nmore of it")
+
+    monkeypatch.setattr("app.painter.screen.find_stamps", broken)
+    painter = Painter(window, load_checkpoint(worlds / "hills"), settings.saves, "day", {}, Gamepads())
+    painter._finder.shutdown(wait=True)
+    painter.turn()
+    assert painter._notice.line == "no pieces were found (no patch)"
+    painter.do(Deed.TAKE)
+    painter.turn()
+    assert painter.piece is not None
