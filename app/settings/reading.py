@@ -5,7 +5,7 @@ refuses to write (file) and to stop anything: what is wrong is left out, the res
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from models.manifest import BadInput
 SETTINGS_LIMIT = 64 << 10  # bytes
 PROBLEMS = 8  # told at most
 _TRIES = 40  # a file with more wrong entries than this counts as none
+_TEXT = "tag:yaml.org,2002:str"
 _FOUND = 32  # characters of a wrong value that are told
 
 Place = tuple[str, ...]
@@ -48,13 +49,14 @@ def read_settings(path: Path) -> Reading:
     """Read a file; whatever stands in it, there are settings. Where there is no such file, that is the problem told."""
     try:
         document, node = _parse(_text(path), path)
+        problems = [f"{path}:{line}: {name}: {words}" for line, name, words in _repeated(node)]
     except BadInput as error:
         return Reading(Settings(), (str(error),))
     if document is None:
         return Reading(Settings())
     if not isinstance(document, dict):
         return Reading(Settings(), (f"{path}:1: document: expected fields such as text_scale: 2",))
-    return _read_fields(document, node, path)
+    return _read_fields(document, node, path, problems)
 
 
 def load_settings(path: Path | None, warn: Callable[[str], None]) -> Settings:
@@ -89,6 +91,7 @@ def _text(path: Path) -> str:
 
 def _parse(text: str, path: Path) -> tuple[Any, yaml.Node | None]:
     """The document and the tree that knows its lines."""
+    loader, node = None, None
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
@@ -100,12 +103,68 @@ def _parse(text: str, path: Path) -> tuple[Any, yaml.Node | None]:
     except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError, TypeError) as error:
         # The last three are what the parser itself raises on odd tags such as `!!int ""`.
         problem = (str(error).splitlines() or ["malformed"])[0]
-        raise BadInput(f"{path}: document: expected YAML ({problem})") from error
+        if isinstance(error, yaml.reader.ReaderError):
+            line = text.count("\n", 0, error.position) + 1
+        elif node is not None:
+            line = _unreadable_line(node)
+        else:
+            line = 1 if loader is None else loader.line + 1  # where the parser stood
+        raise BadInput(f"{path}:{line}: document: expected YAML ({problem})") from error
 
 
-def _read_fields(document: dict[Any, Any], node: yaml.Node | None, path: Path) -> Reading:
-    """Leave out one wrong entry after the other until the rest makes sense."""
-    problems: list[str] = []
+def _scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
+    """Every scalar below a node, however deep it lies."""
+    waiting = [node]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, yaml.ScalarNode):
+            yield found
+        elif isinstance(found, yaml.MappingNode):
+            waiting += [part for pair in reversed(found.value) for part in reversed(pair)]
+        elif isinstance(found, yaml.SequenceNode):
+            waiting += reversed(found.value)
+
+
+def _unreadable_line(node: yaml.Node) -> int:
+    """The line of the first value that can't be read as what it says it is; of the document where none is alone."""
+    loader = _Loader("")
+    for scalar in _scalars(node):
+        try:
+            _value(loader, scalar)
+        except Exception:  # the parser raises whatever int() and its like do
+            return int(scalar.start_mark.line) + 1
+    return int(node.start_mark.line) + 1
+
+
+def _value(loader: _Loader, scalar: yaml.ScalarNode) -> Any:
+    """What a scalar means: true for yes, nothing for ~."""
+    return scalar.value if scalar.tag == _TEXT else loader.construct_object(scalar)
+
+
+def _repeated(node: yaml.Node | None) -> Iterator[tuple[int, str, str]]:
+    """Entries that stand twice in the same place, of which YAML takes the last: line, name, what was expected."""
+    waiting = [("", node)]
+    while waiting:
+        place, found = waiting.pop()
+        if not isinstance(found, yaml.MappingNode):
+            continue
+        lines: dict[tuple[str, str], int] = {}
+        for key, value in found.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            name, line = f"{place}{_show(key.value)}", key.start_mark.line + 1
+            if (key.tag, key.value) in lines:
+                yield (
+                    line,
+                    name,
+                    f"expected once, but it stands in line {lines[key.tag, key.value]} too; this one counts",
+                )
+            lines[key.tag, key.value] = line
+            waiting.append((f"{name}.", value))
+
+
+def _read_fields(document: dict[Any, Any], node: yaml.Node | None, path: Path, problems: list[str]) -> Reading:
+    """Leave out one wrong entry after the other until the rest makes sense. `problems` are those found so far."""
     for _ in range(_TRIES):
         wrong = _first_wrong(document)
         if isinstance(wrong, Settings):
@@ -187,12 +246,12 @@ def _without(document: dict[Any, Any], place: tuple[Any, ...]) -> dict[Any, Any]
 
 def _line(node: yaml.Node | None, place: tuple[Any, ...]) -> int:
     """The line of an entry, from 1; of the deepest part of its place that is found."""
-    line = 1
+    line, loader = 1, _Loader("")
     for part in place:
         if not isinstance(node, yaml.MappingNode):
             break
-        wanted = _show(part) if not isinstance(part, str) else part
+        shown = _show(part)
         for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value == wanted:
+            if isinstance(key, yaml.ScalarNode) and _show(_value(loader, key)) == shown:
                 line, node = key.start_mark.line + 1, value
     return line

@@ -17,6 +17,12 @@ from engine.backends.wish import BackendName
 from models.actions import Action
 from models.manifest import BadInput
 
+MENU_COMMANDS = (Command.FULLSCREEN, Command.MENU)  # they count in the menus too, also while a name is typed
+MENU_KEYS = frozenset(
+    {"left", "right", "up", "down", "return", "enter", "space", "tab", "delete", "backspace", "pad a"}
+    | {f"{part} {way}" for part in ("pad", "stick") for way in ("left", "right", "up", "down")}
+)
+
 Keys = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=20)], ...], Field(max_length=8)]
 
 
@@ -67,7 +73,7 @@ class Settings(BaseModel):
 
     text_scale: Annotated[
         float,
-        Field(ge=0.5, le=4, allow_inf_nan=False),
+        Field(strict=True, ge=0.5, le=4, allow_inf_nan=False),
         Note(When.LIVE, "Text size", "how large letters and signs are", "a number from 0.5 to 4"),
     ] = 1.0
     colours: Annotated[
@@ -81,6 +87,7 @@ class Settings(BaseModel):
     ] = Colours.STANDARD
     calm: Annotated[
         bool,
+        Field(strict=True),
         Note(
             When.LIVE,
             "Reduced flashing",
@@ -89,7 +96,9 @@ class Settings(BaseModel):
         ),
     ] = False
     overlay: Annotated[
-        bool, Note(When.SESSION, "Figures from the start", "F1 turns them on and off in play", "true or false")
+        bool,
+        Field(strict=True),
+        Note(When.SESSION, "Figures from the start", "F1 turns them on and off in play", "true or false"),
     ] = False
     theme: Annotated[
         dict[str, str],
@@ -120,7 +129,7 @@ class Settings(BaseModel):
         default_factory=default_saves_path
     )
     scale: Annotated[
-        Annotated[int, Field(ge=1, le=32)] | None,
+        Annotated[int, Field(strict=True, ge=1, le=32)] | None,
         Note(
             When.RESTART,
             "Size of a new window",
@@ -128,15 +137,15 @@ class Settings(BaseModel):
             "a whole number from 1 to 32, or null",
         ),
     ] = None
-    fullscreen: Annotated[bool, Note(When.RESTART, "Full screen from the start", "F11 changes it", "true or false")] = (
-        False
-    )
+    fullscreen: Annotated[
+        bool, Field(strict=True), Note(When.RESTART, "Full screen from the start", "F11 changes it", "true or false")
+    ] = False
     backend: Annotated[
         BackendName,
         Note(When.RESTART, "What runs the networks", "auto: the card where there is one", "auto, onnx or tensorrt"),
     ] = BackendName.AUTO
     threads: Annotated[
-        Annotated[int, Field(ge=1, le=64)] | None,
+        Annotated[int, Field(strict=True, ge=1, le=64)] | None,
         Note(
             When.RESTART,
             "Threads of the networks",
@@ -144,6 +153,13 @@ class Settings(BaseModel):
             "a whole number from 1 to 64, or null",
         ),
     ] = None
+
+    @field_validator("recordings", "saves", mode="before")
+    @classmethod
+    def _named(cls, folder: object) -> object:
+        if isinstance(folder, str) and not folder.strip():  # it would be whichever folder one happens to be in
+            raise ValueError("expected a folder's name")
+        return folder
 
     @field_validator("recordings", "saves")
     @classmethod
@@ -176,12 +192,17 @@ def key_problem(settings: Settings) -> tuple[tuple[str, ...], str] | None:
                 code = key_code(name, "")
             except BadInput as error:
                 return place, str(error).removeprefix(": ")
+            if command in MENU_COMMANDS and (len(name) == 1 or name.lower() in MENU_KEYS):
+                return place, f"expected a key that no menu needs, such as f12, found {name}"
             other = taken.setdefault(code, command)
             if other is not command:
                 blamed = command if command in settings.commands else other
                 rest = other if blamed is command else command
                 return ("commands", blamed.value), f"expected a free key, but {name!r} is {rest}"
+    if not settings.command_keys[Command.MENU]:
+        return ("commands", Command.MENU.value), "expected at least one key: play couldn't be left without it"
     for world, chosen in settings.keys.items():
+        used: dict[int, Action] = {}
         for action, names in chosen.items():
             place = ("keys", world, action.value)
             for name in names:
@@ -191,4 +212,6 @@ def key_problem(settings: Settings) -> tuple[tuple[str, ...], str] | None:
                     return place, str(error).removeprefix(": ")
                 if code in taken:
                     return place, f"expected a free key, but {name!r} is {taken[code]}"
+                if used.setdefault(code, action) is not action:
+                    return place, f"expected a free key, but {name!r} is {used[code]}"
     return None
