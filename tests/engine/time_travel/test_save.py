@@ -89,6 +89,17 @@ def test_an_entropy_that_is_no_number_is_saved_as_none(session: Session, tmp_pat
     assert session.step(Action.LEFT).index == 6
 
 
+def test_what_a_killed_process_left_is_removed(saved: Path) -> None:
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    left = saved.with_name(f".{saved.name}.{done.pid}.tmp")
+    kept = [saved.with_name(name) for name in (f".{saved.name}.{os.getppid()}.tmp", f".mine.{done.pid}.tmp", "a.tmp")]
+    for path in (left, *kept):
+        path.write_bytes(b"half")
+    write_save(saved, saved.read_bytes())
+    assert not left.exists() and all(path.exists() for path in kept)
+
+
 def test_what_is_read_is_what_was_saved(saved: Path, session: Session) -> None:
     save = read_save(saved, session.checkpoint)
     assert (save.header.index, save.header.palette, save.header.rng_seed) == (40, "night", 7)
