@@ -20,7 +20,6 @@ from training.stage import Objective, Stage, StageReport, load_weights
 
 RGB_CLASSES = 32  # colours that the dynamics model tells apart in an rgb world
 KMEANS_ROUNDS = 20
-FIRST_WEIGHT = 0.2  # of the first tick of a window, when speeds can't be known yet
 NAMED = 0.1  # share of the patches whose code is asked for; the pixels of all of them are
 NAME_WEIGHT = 0.3  # of a patch's name, beside its pixels
 TOLD = 0.75  # share of the clips whose patches are carried as they were, not as the model would
@@ -72,7 +71,7 @@ class NextFrame(Objective):
         prediction, _ = self.model(context, actions, self.model.initial_state(len(true), self.device), known)
         composed = prediction.composition
         weights = torch.ones(true.shape[:2], device=self.device)
-        weights[:, 0] = FIRST_WEIGHT
+        weights[:, 0] = 0.0  # speeds can't be known yet: that loss is mostly luck, and would outweigh all others
         weights = weights.flatten().unsqueeze(1)
         likelihood = composed.likelihood(quads(target, self.model.config.patch))
         pixels = -(likelihood + 1e-6).log().sum((3, 4, 5)).flatten(1)
@@ -109,7 +108,7 @@ class NextFrame(Objective):
         wanted = tokens.flatten()
         composed = prediction.composition
         # Half of them where the pixels are least certain: there a name decides, and elsewhere none is needed.
-        certain = composed.shares.detach().amax(-1).log().sum((3, 4, 5)).flatten()
+        certain = (composed.shares.detach().amax(-1).log().sum((3, 4, 5)).flatten(1) * weights).flatten()
         half = int(len(wanted) * NAMED / 2)
         drawn = torch.randperm(len(wanted), generator=generator)[:half].to(self.device)
         some = torch.cat([certain.topk(half, largest=False).indices, drawn])
