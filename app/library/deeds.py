@@ -9,6 +9,8 @@ from app.library.job import Job
 from app.library.recordings import Recording, free_path
 from app.play.beginnings import open_recording
 from app.play.playback import RecordedSession
+from engine.backends.base import Backend
+from engine.recordings.recording import BackendEvent
 from engine.recordings.remake import export_video
 from engine.recordings.replay import verify
 from engine.recordings.share import SHARE_SUFFIX, write_share
@@ -19,7 +21,11 @@ def check(recording: Recording, world: str | None, job: Job) -> str:
     record, checkpoint = open_recording(recording.path, world)
     problems: list[str] = []
     backend = recorded_backend(record, checkpoint, record.header.backend, None, problems.append)
-    report = verify(record, checkpoint, backend, job.advance)
+
+    def switch(event: BackendEvent) -> Backend | None:
+        return recorded_backend(record, checkpoint, event.backend, None, problems.append)
+
+    report = verify(record, checkpoint, backend, job.advance, switch)
     backend.close()
     if report.same:
         return f"{recording.name}: all {report.frames} frames came out as recorded"

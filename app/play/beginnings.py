@@ -112,8 +112,8 @@ def branch_from(place: str, world: str | None) -> tuple[Beginning, Checkpoint]:
 
     def outcome() -> str:
         if branch.differs_at is None:
-            return f"branched at frame {branch.total - 1}: all before it came out as recorded"
-        return f"branched at frame {branch.total - 1}: it differs from the recording from frame {branch.differs_at} on"
+            return f"branched at frame {branch.number}: all before it came out as recorded"
+        return f"branched at frame {branch.number}: it differs from the recording from frame {branch.differs_at} on"
 
     def waiting() -> str:
         return f"frame {branch.made} of {branch.total}"

@@ -26,7 +26,8 @@ class RecordedSession(Session):
         check_playable(record, checkpoint)
         super().__init__(checkpoint, backend, timeline=Timeline())
         self.record = record
-        self.differs_at: int | None = None  # the first frame whose digest is not the recorded one
+        self.differs_at: int | None = None  # number in the recording of the first frame with another digest
+        self._compared = 0  # frames of the recording
         self._entries: Iterator[Entry] = iter(record.entries)
         self._follow(super().reset(start_of(record.header, checkpoint), record.header.rng_seed))
 
@@ -56,4 +57,5 @@ class RecordedSession(Session):
 
     def _compare(self, frame: Frame, recorded: str | None) -> None:
         if self.differs_at is None and recorded not in (None, frame.tokens_digest):
-            self.differs_at = frame.index
+            self.differs_at = self._compared
+        self._compared += 1

@@ -56,6 +56,22 @@ def test_every_frame_comes_back_and_then_it_ends(checkpoint: Checkpoint, recordi
     assert session.rng_seed == 8
 
 
+def test_a_frame_that_differs_goes_by_its_number_in_the_recording(
+    checkpoint: Checkpoint, recording: tuple[Path, list[str]]
+) -> None:
+    """As it can be given to --from, whatever resets lie before it."""
+    folder, digests = recording
+    log = folder / "actions.ndjson"
+    *before, last = log.read_text(encoding="utf-8").splitlines()
+    other = json.dumps(json.loads(last) | {"tokens_digest": "0" * 16})
+    log.write_text("\n".join([*before, other]) + "\n", encoding="utf-8")
+    session = RecordedSession(read_session(folder), checkpoint, OnnxBackend(checkpoint, 1))
+    with pytest.raises(RecordingEnded):
+        while True:
+            session.step(Action.NOOP)
+    assert session.differs_at == len(digests) - 1
+
+
 def test_the_first_frame_that_differs_is_kept(checkpoint: Checkpoint, recording: tuple[Path, list[str]]) -> None:
     folder, _ = recording
     log = folder / "actions.ndjson"

@@ -187,11 +187,11 @@ def test_files_that_are_none(file: Path) -> None:
 )
 def test_files_made_to_hurt_are_read_soon(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
-    began = time.monotonic()
+    began = time.process_time()  # not of others that share the machine
     reading = read_settings(file)
     assert reading.problems
     assert all(len(problem) < 700 and "\n" not in problem for problem in reading.problems)
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
 
 
 @given(DOCUMENTS | st.fixed_dictionaries({}, optional=dict.fromkeys(Settings.model_fields, DOCUMENTS)) | KEY_DOCUMENTS)
