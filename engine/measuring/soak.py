@@ -38,7 +38,7 @@ LEG_SECONDS = 30.0  # of play, before what was recorded is verified
 LONG_LEG_SECONDS = 360.0  # longer than a timeline goes back
 LONG_EVERY = 10  # rounds of all worlds that one of long legs comes around
 LONG_SOAK = 30.0  # minutes, from which there are long legs
-SETTLED_AFTER = 300.0  # seconds until memory is taken as the measure of drift
+SETTLED_AFTER = 300.0  # seconds, at least, until memory is taken as the measure of drift
 PATIENCE = 30.0  # seconds that something asked of the loop may take
 AFTER_LOADING = 60  # frames that are compared after a save is loaded
 FARTHEST_BRANCH = 600  # frames that a branch makes again
@@ -57,7 +57,7 @@ class SoakFigures:
     under_100_ms: int = 0
     under_40_ms: int = 0
     longest_interval: float = 0.0
-    memory_settled: float | None = None  # after the first five minutes
+    memory_settled: float | None = None  # after the first five minutes, when every world has been played
     memory_last: float | None = None
     memory_most: float | None = None
     legs: int = 0
@@ -75,7 +75,7 @@ class SoakFigures:
 
     @property
     def memory_drift(self) -> float | None:
-        """How much more memory is taken than after the first five minutes; None before they are over."""
+        """How much more memory is taken than when it had settled; None before that."""
         if self.memory_settled is None or self.memory_last is None:
             return None
         return self.memory_last - self.memory_settled
@@ -130,7 +130,8 @@ class Soak:
         figures.seconds = self._clock() - self._began
         figures.memory_last = resident_mb()
         figures.memory_most = max(figures.memory_last, figures.memory_most or 0.0)
-        if figures.memory_settled is None and figures.seconds >= SETTLED_AFTER:
+        settled = figures.seconds >= SETTLED_AFTER and figures.legs >= len(self._pairs)
+        if figures.memory_settled is None and settled:
             figures.memory_settled = figures.memory_last
 
 

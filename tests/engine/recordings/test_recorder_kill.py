@@ -18,7 +18,7 @@ from engine.recordings.recording import read_session
 from engine.recordings.replay import verify
 from models.manifest import BadInput
 
-ROOT = Path(engine.recordings.recorder.__file__).parents[1]
+ROOT = Path(engine.recordings.recorder.__file__).parents[2]
 
 CHILD = """
 import os, random, sys, time

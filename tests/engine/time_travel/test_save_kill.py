@@ -17,7 +17,7 @@ from engine.time_travel.save import read_save, save_bytes, write_save
 from models.actions import Action
 from models.manifest import BadInput
 
-ROOT = Path(engine.time_travel.save.__file__).parents[1]
+ROOT = Path(engine.time_travel.save.__file__).parents[2]
 SAVES = 8
 
 CHILD = """
