@@ -4,6 +4,7 @@ refuses to write (file) and to stop anything: what is wrong is left out, the res
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from pydantic import ValidationError
 
 from app.keys.keymap import Command
 from app.settings.schema import Settings, default_settings_path, field_note, key_problem
+from engine.checkpoint import known_worlds
 from models.actions import Action
-from models.manifest import BadInput
+from models.manifest import BadInput, read_manifest
 
 SETTINGS_LIMIT = 64 << 10  # bytes
 PROBLEMS = 8  # told at most
@@ -168,7 +170,11 @@ def _read_fields(document: dict[Any, Any], node: yaml.Node | None, path: Path, p
     for _ in range(_TRIES):
         wrong = _first_wrong(document)
         if isinstance(wrong, Settings):
-            return Reading(wrong, _shorten(problems))
+            astray = [
+                f"{path}:{_line(node, place)}: {'.'.join(map(_show, place))}: {words}"
+                for place, words in _astray(wrong)
+            ]
+            return Reading(wrong, _shorten(problems + astray))
         place, expected = wrong
         reached = _reach(document, place)
         if not reached:
@@ -196,6 +202,22 @@ def _first_wrong(document: dict[Any, Any]) -> Settings | tuple[tuple[Any, ...], 
         first = error.errors(include_url=False, include_context=False)[0]
         return first["loc"], _expected(first)
     return key_problem(settings) or settings
+
+
+def _astray(settings: Settings) -> Iterator[tuple[Place, str]]:
+    """Choices for worlds that aren't here, or of colours that a world hasn't: they are kept, for a world may yet be
+    pulled, but are most likely misspelt."""
+    folders = {folder.name: folder for folder in known_worlds()}
+    for field, chosen in (("theme", settings.theme), ("keys", settings.keys)):
+        for world in chosen:
+            if world not in folders:
+                near = difflib.get_close_matches(world[:_FOUND], folders, 1)
+                yield (field, world), "no world of that name is here" + (f"; {near[0]}, perhaps" if near else "")
+    for world, palette in settings.theme.items():
+        with contextlib.suppress(BadInput):  # a broken world is told of where it is played
+            known = read_manifest(folders[world]).palettes if world in folders else {palette: []}
+            if known and palette not in known:
+                yield ("theme", world), f"expected one of {', '.join(known)}, found {_show(palette)}"
 
 
 def _meant(name: Hashable) -> str:

@@ -12,6 +12,7 @@ HEAD = f"""\
 # Dreamcade's settings. They are changed in the app or here; a field that is left out has its default.
 # {When.LIVE}: at once. {When.SESSION}: with the next world that is entered. {When.RESTART}: when Dreamcade starts next.
 """
+NEXT_LINE = "\x85"
 
 
 def settings_text(settings: Settings) -> str:
@@ -26,4 +27,6 @@ def settings_text(settings: Settings) -> str:
 
 def _entry(name: str, value: Any, default: Any) -> str:
     text = yaml.safe_dump({name: value}, allow_unicode=True, sort_keys=False, width=120)
+    if NEXT_LINE in text:  # written as it is, it would be read as a space
+        text = yaml.safe_dump({name: value}, sort_keys=False, width=120)
     return text if value != default else "".join(f"# {line}\n" for line in text.splitlines())

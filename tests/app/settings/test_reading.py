@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,10 @@ ANY_FILE = limits(suppress_health_check=[HealthCheck.function_scoped_fixture], d
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
+def file(tmp_path: Path, make_world: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place for a file, and one world that it may speak of, hills with the colours day and night."""
+    folder = make_world("hills")
+    monkeypatch.setattr("app.settings.reading.known_worlds", lambda: [folder])
     return tmp_path / "settings.yaml"
 
 
@@ -103,7 +107,10 @@ def test_an_empty_file_is_all_defaults(file: Path) -> None:
         ("scale: 2.0", 1, "scale: expected a whole number from 1 to 32, or null, found 2.0"),
         ("text_scale: true", 1, "text_scale: expected a number from 0.5 to 4, found true"),
         ("text_scale: 1\n\ntext_scale: 2", 3, "text_scale: expected once, but it stands in line 1 too; this one"),
-        ("theme:\n  hills: a\n  hills: b", 3, "theme.hills: expected once, but it stands in line 2 too"),
+        ("theme:\n  hills: day\n  hills: day", 3, "theme.hills: expected once, but it stands in line 2 too"),
+        ("theme:\n  hils: day", 2, "theme.hils: no world of that name is here; hills, perhaps"),
+        ("calm: true\nkeys:\n  boats: {up: [z]}", 3, "keys.boats: no world of that name is here"),
+        ("theme: {hills: nihgt}", 1, "theme.hills: expected one of day, night, found nihgt"),
         ("keys:\n  hills:\n    left: [z]\n    right: [z]", 4, "keys.hills.right: expected a free key, but 'z' is left"),
         ("calm: true\ncommands:\n  fullscreen: [return]", 3, "commands.fullscreen: expected a key that no menu needs"),
         ("commands: {menu: [q]}", 1, "commands.menu: expected a key that no menu needs, such as f12, found q"),

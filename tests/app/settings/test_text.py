@@ -45,4 +45,5 @@ def file(tmp_path: Path) -> Path:
 def test_what_is_written_is_read(file: Path, settings: Settings) -> None:
     file.write_bytes(settings_text(settings).encode())
     reading = read_settings(file)
-    assert (reading.settings, reading.problems) == (settings, ())
+    assert reading.settings == settings
+    assert all("no world of that name is here" in problem for problem in reading.problems)  # their names are made up
