@@ -15,7 +15,6 @@ from torch import Tensor, nn
 SURE = 40.0  # nats between a shift that explains all of a patch and one that explains nothing
 FITS = -0.8  # evidence of a shift that explains a patch as well as the best, or nearly
 STILL, MOVER, OTHER = range(3)  # what a patch belongs to: what stands or scrolls, the picture's mover, something else
-MAY_MOVE = 0.2  # probability from which a patch is held to move
 SEEMS_STILL = 5.0  # nats that a patch is likelier to stand or scroll, before anything is learnt
 SOME = 0.01  # of a patch: what keeps a mean over none of them finite
 
@@ -24,12 +23,11 @@ SOME = 0.01  # of a patch: what keeps a mean over none of them finite
 class Carriage:
     """How the P patches of N pictures are carried, in log probabilities: each of D shifts for the picture's mover,
     float [N,D]; what each patch belongs to, float [N,P,3]; each shift for a patch that goes its own way, float
-    [N,P,D]. `grid` h, w: P = h·w."""
+    [N,P,D]."""
 
     mover: Tensor
     belongs: Tensor
     own: Tensor
-    grid: tuple[int, int]
 
     def likeliest(self, evidence: Tensor | None = None) -> Tensor:
         """The shift of each patch, int64 [N,P]; where there is evidence, float [N,P,D], as it says."""
@@ -51,17 +49,6 @@ class Carriage:
         whole = -(self.mover + _votes(evidence)).logsumexp(-1)
         nats: Tensor = own + kinds + whole
         return nats
-
-    def strayed(self, evidence: Tensor) -> Tensor:
-        """Whether the mover is carried another way than most of its patches bear witness to: bool [N]."""
-        way = self.mover.argmax(-1, keepdim=True)
-        strayed: Tensor = (_votes(evidence).gather(-1, way) <= -SURE / 2).squeeze(-1)
-        return strayed
-
-    def moving(self) -> Tensor:
-        """Patches that may belong to something that moves on its own, and those beside them: bool [N,P]."""
-        may = (self.belongs[..., STILL].exp() < 1 - MAY_MOVE).float()
-        return F.max_pool2d(may.unflatten(1, self.grid).unsqueeze(1), 3, 1, 1).flatten(1) > 0
 
     def _moved_by(self, evidence: Tensor) -> Tensor:
         """The mover's shift, int64 [N,1]: one that most patches bear witness to."""
@@ -129,4 +116,4 @@ class Choice(nn.Module):
         known = (part * known).sum(1) / (part.sum(1) + SOME)
         # Were its patches to judge each on its own, their judgements would multiply.
         judged = (part * own.detach()).sum(1) + self.mover(torch.cat([known, scene], 1))
-        return Carriage(judged.log_softmax(-1), belongs, own, (features.shape[2], features.shape[3]))
+        return Carriage(judged.log_softmax(-1), belongs, own)

@@ -170,9 +170,8 @@ class NextFrame(Objective):
     def _own_rollout(self, context: Tensor, true: Tensor, actions: Tensor, generator: torch.Generator) -> Tensor:
         """The clips frame by frame as the model would have played them (self-forcing: Huang et al. 2025).
 
-        What it could not have known stays as recorded, and now and then a whole frame does, or where the mover went
-        astray: so the clips stay in step with the game, whose next frame is what is asked for. How a mover came out is
-        the model's own affair, however unsure it was, for that it has to mend."""
+        What it could not have known stays as recorded, and now and then a whole frame does: so the clips stay in step
+        with the game, whose next frame is what is asked for."""
         assert isinstance(self.model, DynamicsModel)
         state = self.model.initial_state(len(true), self.device)
         played = [context[:, 0]]
@@ -180,13 +179,7 @@ class NextFrame(Objective):
             prediction, state = self.model(played[-1][:, None], actions[:, now : now + 1], state)
             likeliest, classes = prediction.composition.mixture().max(-1)
             again = (torch.rand(len(true), 1, generator=generator) < RESTART).to(self.device)
-            unsure = likeliest.log().sum(-1) < CERTAIN
-            carriage = prediction.composition.carriage
-            if carriage is not None:
-                evidence = self.model.compositor.evidence(played[-1], true[:, now + 1])
-                again = again | carriage.strayed(evidence).unsqueeze(1)
-                unsure = unsure & ~carriage.moving()
-            recorded = again | unsure | (now < KNOWN)
+            recorded = again | (likeliest.log().sum(-1) < CERTAIN) | (now < KNOWN)
             patches = torch.where(
                 recorded.unsqueeze(-1),
                 by_twos(cut(true[:, now + 1], self.model.config.patch)),

@@ -19,7 +19,6 @@ def _carriage(mover: int, belongs: list[int], own: list[int]) -> Carriage:
         _surely(mover, SHIFTS)[None],
         torch.stack([_surely(kind, 3) for kind in belongs])[None],
         torch.stack([_surely(shift, SHIFTS) for shift in own])[None],
-        (1, PATCHES),
     )
 
 
@@ -61,18 +60,6 @@ def test_a_wrong_shift_of_the_mover_is_misled_once() -> None:
     kinds, own = [MOVER] * 3 + [STILL], [2, 2, 2, 0]
     wrong, right = (_carriage(mover, kinds, own).misled(evidence).item() for mover in (1, 2))
     assert wrong - right == pytest.approx(20, abs=1)
-
-
-def test_a_mover_strays_that_goes_another_way_than_most_of_its_patches() -> None:
-    evidence = _evidence([[2], [2], [0], []])
-    kinds, own = [MOVER, MOVER, OTHER, STILL], [2, 2, 0, 0]
-    assert [_carriage(mover, kinds, own).strayed(evidence).item() for mover in range(3)] == [True, True, False]
-    assert not _carriage(1, kinds, own).strayed(torch.zeros_like(evidence)).item()
-
-
-def test_what_is_beside_a_mover_may_move() -> None:
-    carriage = _carriage(0, [STILL, STILL, MOVER, STILL], [0] * 4)
-    assert carriage.moving().tolist() == [[False, True, True, True]]
 
 
 def test_a_wrong_kind_and_a_wrong_way_are_misled() -> None:
