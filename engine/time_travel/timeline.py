@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from mmap import mmap
 
 import numpy as np
 import numpy.typing as npt
@@ -105,7 +106,7 @@ class Timeline:
         size = _state_bytes(state)
         if size != self._state_bytes:
             self._state_bytes, self._every = size, _spacing(size, self.limit)
-        self._states[index] = state
+        self._states[index] = _apart(state)
         self._bytes += size
         self._oldest = index if self._oldest is None else self._oldest
 
@@ -130,6 +131,18 @@ def _spacing(state_bytes: int, limit: int) -> int:
     room = max(1, int(limit * (1 - _FRAME_SHARE)) - near)
     needed = SPAN // STATE_EVERY * state_bytes
     return STATE_EVERY * max(1, -(-needed // room))
+
+
+def _apart(state: State) -> State:
+    """A copy in memory that goes back to the machine when it is let go: thousands of large blocks among small ones
+    would leave holes behind that nothing fills, and a player's memory would grow from world to world."""
+    kept: State = {}
+    for name, array in state.items():
+        memory = np.frombuffer(mmap(-1, max(1, array.nbytes)), array.dtype, array.size).reshape(array.shape)
+        memory[...] = array
+        memory.flags.writeable = False
+        kept[name] = memory
+    return kept
 
 
 def _frame_bytes(kept: tuple[bytes, bytes, float]) -> int:

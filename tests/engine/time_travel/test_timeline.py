@@ -92,3 +92,14 @@ def test_five_minutes_of_a_world_fit(session: Session) -> None:
     for tick in range(9000):
         session.step(list(Action)[tick // 7 % 8])
     assert session.timeline.oldest == 0 and session.timeline.bytes < 20 << 20
+
+
+def test_a_kept_state_is_a_copy_that_nobody_changes() -> None:
+    timeline, ring = Timeline(), np.arange(6, dtype=np.float32).reshape(2, 3)
+    timeline.add(frame(0), lambda: {"ring": ring, "none": np.zeros((0, 2), np.uint8)})
+    ring[:] = 9
+    found = timeline.state_before(0)
+    assert found is not None
+    assert np.array_equal(found[1]["ring"], [[0, 1, 2], [3, 4, 5]]) and found[1]["none"].shape == (0, 2)
+    with pytest.raises(ValueError, match="read-only"):
+        found[1]["ring"][:] = 0
