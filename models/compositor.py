@@ -115,9 +115,11 @@ class Compositor(nn.Module):
         marked: Tensor,
         movement: Tensor,
         evidence: Tensor | None = None,
+        known: Tensor | None = None,
     ) -> Composition:
         """features float [N,E,h,w], detail float [N,F,H/4,W/4], what is known of the whole picture float [N,G], the
-        picture before as `marked` uint8 [N,H,W] and its `movement` float [N,2(M+D),h,w].
+        picture before as `marked` uint8 [N,H,W] and its `movement` float [N,2(M+D),h,w]. `known`: features of 2×2
+        pixels of what comes, as far as it has been decided, float [N,pixel,H/2,W/2].
 
         With `evidence` of what came, float [N,P,D], patches are carried as they were: so the pixels learn what follows
         from a shift, and need not make up for a wrong one."""
@@ -129,7 +131,8 @@ class Compositor(nn.Module):
         pixels = cut(moved, 2)
         seen = self.table(pixels)
         fine = self.widen(self.detail(detail + self.spread(features) + self.seen_detail(seen)))
-        fine = self.pixels(fine + self.seen_pixel(seen))
+        fine = fine + self.seen_pixel(seen)
+        fine = self.pixels(fine if known is None else fine + known)
         shares = self.head(fine.permute(0, 2, 3, 1).flatten(1, 2)).unflatten(-1, (4, -1)).softmax(-1)
         return Composition(of_quads(pixels % self.classes, self.grid), of_quads(shares, self.grid), carriage)
 

@@ -101,6 +101,15 @@ class TrunkBlock(nn.Module):
 
 
 @dataclass(frozen=True)
+class Glimpse:
+    """What is already known of N next pictures, as features: of 4×4 pixels, float [N,F,H/4,W/4], and of 2×2 pixels,
+    float [N,G,H/2,W/2]. See the teacher."""
+
+    detail: Tensor
+    pixels: Tensor
+
+
+@dataclass(frozen=True)
 class Prediction:
     """Of N pictures of P patches: what is known of each patch, `features` float [N,P,E], and the pixels."""
 
@@ -196,16 +205,22 @@ class DynamicsModel(nn.Module):
         return state + [torch.zeros(shape, device=device) for shape in rings]
 
     def forward(
-        self, pictures: Tensor, actions: Tensor, state: list[Tensor], evidence: Tensor | None = None
+        self,
+        pictures: Tensor,
+        actions: Tensor,
+        state: list[Tensor],
+        evidence: Tensor | None = None,
+        glimpse: Glimpse | None = None,
     ) -> tuple[Prediction, list[Tensor]]:
         """pictures uint8 [B,T,H,W] and the actions int64 [B,T] taken at them → the frames after, state. In training
-        the compositor may be given `evidence`, float [N,P,D]."""
+        the compositor may be given `evidence`, float [N,P,D]; a teacher gives a glimpse of what comes."""
         batch = pictures.shape[0]
         before = torch.cat([state[0].unsqueeze(1), pictures[:, :-1]], 1).flatten(0, 1)
         rolled = [pictures[:, -1]]
         now = pictures.flatten(0, 1)
         marked = self.compositor.marked(before, now)
-        detail = self.detail(self.look(self.table(cut(marked.unsqueeze(-1), 2))))
+        detail = self.look(self.table(cut(marked.unsqueeze(-1), 2)))
+        detail = self.detail(detail if glimpse is None else detail + glimpse.detail)
         movement = self.compositor.movement(before, now)
         fine = self.before(self.gather(detail) + self.position + self.motion(movement))
         action = self.action_embedding(actions.flatten())
@@ -219,7 +234,8 @@ class DynamicsModel(nn.Module):
         features = self.after(fine + self.up(h))
         seen = self.scene(h)
         scene = torch.cat([action, seen.mean((2, 3)), seen.amax((2, 3))], 1)
-        composition = self.compositor(features, detail, scene, marked, movement, evidence)
+        known = glimpse.pixels if glimpse is not None else None
+        composition = self.compositor(features, detail, scene, marked, movement, evidence, known)
         return Prediction(features.flatten(2).transpose(1, 2), composition), rolled
 
     def logits(self, features: Tensor, mixtures: Tensor) -> Tensor:

@@ -21,6 +21,8 @@ app = typer.Typer(help="Make the worlds that Dreamcade plays.", no_args_is_help=
 World = Annotated[str, typer.Option("--world", help="platformer or puzzle")]
 PresetName = Annotated[str, typer.Option("--preset", help="tiny, cpu, gpu, or a YAML file")]
 RunFolder = Annotated[Path, typer.Option("--run", help="folder of the run: data, checkpoints, curves")]
+GAP_TICKS, GAP_SEED = 16, 4_321  # of the clips on which the correlation gap is measured
+
 Minutes = Annotated[float | None, typer.Option(min=0.01, help="the stage's budget of time; the preset's otherwise")]
 
 
@@ -121,18 +123,67 @@ def dynamics(
 
 
 @app.command()
+def teacher(
+    world: World,
+    run: RunFolder,
+    preset: PresetName = "cpu",
+    minutes: Minutes = None,
+    gap: Annotated[int, typer.Option(min=0, help="then measure the correlation gap on so many clips")] = 40,
+    json_file: JsonFile = None,
+) -> None:
+    """Train, or go on training, a run's teacher, and measure what one pass loses beside several."""
+    from training.precision import make_accelerator
+
+    this = _run(world, preset, run, {"teacher": minutes})
+    figures: dict[str, Any] = {"teacher": asdict(this.train_teacher(make_accelerator(this.preset.precision)))}
+    if gap:
+        from training.correlation_gap import measure_gap
+        from training.evaluate.footage import record_clips
+        from training.progress import progress_line
+
+        with progress_line("gap") as line:
+            figures["correlation_gap"] = measure_gap(
+                this.teacher()[1],
+                record_clips(world, gap, GAP_TICKS, GAP_SEED, "choose"),
+                progress=lambda share: line.update(share, ""),
+            )
+    _show(figures, json_file)
+
+
+@app.command()
+def student(
+    world: World,
+    run: RunFolder,
+    preset: PresetName = "cpu",
+    minutes: Minutes = None,
+    mode: Annotated[str | None, typer.Option(help="distil, finetune or hybrid; the preset's otherwise")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Train, or go on training, a run's student: from its teacher, from data, or from both."""
+    from training.precision import make_accelerator
+
+    this = _run(world, preset, run, {"student": minutes}, mode)
+    _show({"student": asdict(this.train_student(make_accelerator(this.preset.precision)))}, json_file)
+
+
+@app.command()
 def export(
     world: World,
     run: RunFolder,
     out: Annotated[Path, typer.Option(help="the checkpoint folder to make or replace")],
     preset: PresetName = "cpu",
+    stage: Annotated[
+        str | None, typer.Option(help="dynamics or student; the one that the preset ships if not given")
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Make a checkpoint folder of what a run has trained so far."""
     from training.seal import check_replaceable
 
+    if stage not in (None, "dynamics", "student"):
+        raise BadInput(f"{stage}: --stage: expected dynamics or student")
     check_replaceable(out)
-    manifest = _run(world, preset, run, {}).export(out)
+    manifest = _run(world, preset, run, {}).export(out, stage)
     _show({"digest": manifest.digest, "cost": manifest.cost.model_dump()}, json_file)
 
 
@@ -189,6 +240,35 @@ def evaluate(
     if metrics["protocol"]["levels"] is not None and metrics["protocol"]["levels"]["shared"]:
         console.print("levels that were trained on are among those measured on", highlight=False)
         raise typer.Exit(1)
+
+
+@app.command()
+def evaluate_teacher(
+    world: World,
+    run: RunFolder,
+    preset: PresetName = "cpu",
+    split: Annotated[str, typer.Option(help="level seeds: choose, to choose between models, or report")] = "report",
+    quick: Annotated[bool, typer.Option("--quick", help="fewer and shorter clips")] = False,
+    frames: Annotated[int | None, typer.Option(help="length of each coherence run")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for contact sheets, clips and plots")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure a run's teacher like a checkpoint, in torch: what `evaluate --teacher` compares a student with."""
+    from training.evaluate.evaluate import measure
+    from training.evaluate.extent import extent_of
+    from training.evaluate.teacher_world import TeacherWorld
+
+    this, console, began = _run(world, preset, run, {}), Console(stderr=True), time.monotonic()
+    tokenizer, model = this.teacher()
+    playable = TeacherWorld(tokenizer, model, this.preset.teacher.passes, this.preset.export.min_p)
+    metrics = measure(
+        playable,
+        world,
+        extent_of(quick, frames, split),
+        out=out,
+        progress=lambda line: console.print(f"{time.monotonic() - began:5.0f} s  {line}", highlight=False),
+    )
+    _show(metrics, json_file)
 
 
 @app.command()
@@ -301,13 +381,13 @@ def bench(
         _write_json(document, json_file)
 
 
-def _run(world: str, preset_name: str, folder: Path, minutes: dict[str, float | None]) -> Any:
+def _run(world: str, preset_name: str, folder: Path, minutes: dict[str, float | None], mode: str | None = None) -> Any:
     from training.preset import load_preset
     from training.run import Run
     from training.worlds.registry import world_class
 
     world_class(world)
-    return Run(world, preset_name, load_preset(preset_name, world, minutes), folder)
+    return Run(world, preset_name, load_preset(preset_name, world, minutes, mode), folder)
 
 
 def _show(figures: dict[str, Any], json_file: Path | None) -> None:

@@ -4,6 +4,7 @@ corrupted; refuses to change the tokenizer."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from training.data.batches import Batch
 from training.preset import DynamicsPreset, Preset
 from training.stage import Objective, Stage, StageReport, load_weights
 
+NAME = "dynamics"
 RGB_CLASSES = 32  # colours that the dynamics model tells apart in an rgb world
 KMEANS_ROUNDS = 20
 NAMED = 0.1  # share of the patches whose code is asked for; the pixels of all of them are
@@ -30,11 +32,25 @@ KNOWN = 2  # frames of a rollout before speeds are known
 CUTS = 3  # corrupted rectangles a frame, at most
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """N = B·T steps: contexts uint8 [B,T,H,W] and the actions taken at them, int64 [B,T]; what follows, uint8 [N,H,W],
+    its tokens int64 [N,P], and which of its pixels have just changed, bool [N,H,W]. A teacher's lesson also has what
+    was thought of each patch, float [N,P,S,C], pixels by twos."""
+
+    context: Tensor
+    actions: Tensor
+    target: Tensor
+    tokens: Tensor
+    changed: Tensor
+    beliefs: Tensor | None = None
+
+
 class NextFrame(Objective):
     """Log-likelihood of the next frame's pixels, and of its patches' names, from contexts like those that the model
     will meet in its own rollouts."""
 
-    outer = (
+    outer: tuple[str, ...] = (
         "position",
         "action_embedding",
         "motion",
@@ -55,7 +71,10 @@ class NextFrame(Objective):
         self.device = device
 
     def forward(self, batch: Batch, generator: torch.Generator, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        assert isinstance(self.model, DynamicsModel)
+        return self.learn(self.lesson(batch, generator, progress), generator)
+
+    def lesson(self, batch: Batch, generator: torch.Generator, progress: float) -> Lesson:
+        """What was recorded, as it follows on contexts that are like those of play."""
         frames = torch.from_numpy(batch.frames).to(self.device)
         actions = torch.from_numpy(batch.actions).to(self.device)
         tokens, named = self._named(frames)
@@ -65,23 +84,34 @@ class NextFrame(Objective):
         if progress >= self.preset.own_after and torch.rand(1, generator=generator) < self.preset.own_share:
             context = self._own_rollout(context, true, actions, generator)
         context = self._corrupt(context, generator)
-        evidence = self.model.compositor.evidence(context.flatten(0, 1), target)
-        told = (torch.rand(len(true), 1, 1, 1, generator=generator) < TOLD).to(self.device)
-        known = (evidence.unflatten(0, true.shape[:2]) * told).flatten(0, 1)
-        prediction, _ = self.model(context, actions, self.model.initial_state(len(true), self.device), known)
+        return Lesson(context, actions, target, tokens[:, 1:].flatten(0, 1), target != true.flatten(0, 1))
+
+    def learn(self, lesson: Lesson, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a lesson, and figures."""
+        assert isinstance(self.model, DynamicsModel)
+        context = lesson.context
+        clips, ticks = context.shape[:2]
+        evidence = self.model.compositor.evidence(context.flatten(0, 1), lesson.target)
+        told = (torch.rand(clips, 1, 1, 1, generator=generator) < TOLD).to(self.device)
+        known = (evidence.unflatten(0, (clips, ticks)) * told).flatten(0, 1)
+        prediction, open_ = self.predict(lesson, known, generator)
         composed = prediction.composition
-        weights = torch.ones(true.shape[:2], device=self.device)
+        weights = torch.ones(clips, ticks, device=self.device)
         weights[:, 0] = 0.0  # speeds can't be known yet: that loss is mostly luck, and would outweigh all others
         weights = weights.flatten().unsqueeze(1)
-        likelihood = composed.likelihood(quads(target, self.model.config.patch))
-        pixels = -(likelihood + 1e-6).log().sum((3, 4, 5)).flatten(1)
+        likelihood = composed.likelihood(quads(lesson.target, self.model.config.patch))
+        if lesson.beliefs is None:
+            pixels = -(likelihood + 1e-6).log().sum((3, 4, 5)).flatten(1)
+        else:
+            pixels = -(lesson.beliefs * (composed.mixture() + 1e-6).log()).sum((2, 3))
+        if open_ is not None:
+            pixels = pixels * open_
         misled = composed.carriage.misled(evidence) if composed.carriage else pixels.new_zeros(len(pixels))
         nats = pixels.sum(1, keepdim=True) + CARRY_WEIGHT * misled.unsqueeze(1)
         by_pixel = (nats * weights).sum() / weights.sum() / pixels.shape[1]
-        names, right = self._names(prediction, tokens[:, 1:].flatten(0, 1), weights, generator)
+        names, right = self._names(prediction, lesson.tokens, weights, generator)
         with torch.no_grad():
-            changed = target != true.flatten(0, 1)
-            changed.view(true.shape)[:, 0] = False
+            changed = lesson.changed & (weights > 0).unsqueeze(-1)
             hit = likelihood[quads(changed, self.model.config.patch)] > 0.5
         figures = {
             "pixels": pixels.detach().mean(),
@@ -90,6 +120,13 @@ class NextFrame(Objective):
             "changed_wrong": 1 - hit.float().mean(),
         }
         return by_pixel + NAME_WEIGHT * names, figures
+
+    def predict(self, lesson: Lesson, evidence: Tensor, generator: torch.Generator) -> tuple[Prediction, Tensor | None]:
+        """The model's answer to a lesson, carried as in `evidence` float [N,P,D]; and of which patches the answer
+        counts, bool [N,P], if not of all."""
+        assert isinstance(self.model, DynamicsModel)
+        state = self.model.initial_state(len(lesson.context), self.device)
+        return self.model(lesson.context, lesson.actions, state, evidence)[0], None
 
     @torch.no_grad()
     def _named(self, frames: Tensor) -> tuple[Tensor, Tensor]:
@@ -263,14 +300,14 @@ def train_dynamics(
     model = DynamicsModel(dynamics_config(preset, tokenizer, actions)).to(accelerator.device)
     model.show(pixel_classes(tokenizer))
     objective = NextFrame(model, tokenizer.to(accelerator.device), preset.dynamics, accelerator.device)
-    stage = Stage("dynamics", objective, feed, preset.dynamics.stage, folder, preset.seed, accelerator)
+    stage = Stage(NAME, objective, feed, preset.dynamics.stage, folder, preset.seed, accelerator)
     report = stage.run()
     assert isinstance(stage.average, DynamicsModel)
     return stage.average, report
 
 
-def load_dynamics(preset: Preset, tokenizer: Tokenizer, actions: int, folder: Path) -> DynamicsModel:
-    """The averaged weights that a run has reached. Raises BadInput."""
+def load_dynamics(preset: Preset, tokenizer: Tokenizer, actions: int, folder: Path, stage: str = NAME) -> DynamicsModel:
+    """The averaged weights that a stage of a run has reached, this one or the student's. Raises BadInput."""
     model = DynamicsModel(dynamics_config(preset, tokenizer, actions))
-    load_weights(model, folder / "dynamics.pt")
+    load_weights(model, folder / f"{stage}.pt")
     return model.eval()

@@ -94,6 +94,26 @@ class DynamicsPreset(_Strict):
     stage: StagePreset
 
 
+class TeacherPreset(_Strict):
+    """The teacher's stage. It decides a frame in `passes`; of the frames that it learns from, `blind` are told
+    nothing, and `focused` all but some of what has changed: the rest a random share of their patches."""
+
+    passes: Annotated[int, Field(ge=2)] = 4
+    blind: Share = 0.25
+    focused: Share = 0.5
+    stage: StagePreset
+
+
+class StudentPreset(_Strict):
+    """The student's stage. `distil`: it learns from the teacher alone; `finetune`: from data alone, the control;
+    `hybrid`: from each in half of the steps. Of the teacher's lessons, `own_share` are on what the student has
+    played itself (on-policy: Agarwal et al. 2024)."""
+
+    mode: Literal["distil", "finetune", "hybrid"] = "hybrid"
+    own_share: Share = 0.5
+    stage: StagePreset
+
+
 class ExportPreset(_Strict):
     """`starts` start frames of `context` frames each; `min_p` truncates sampling inside the graph.
 
@@ -102,7 +122,7 @@ class ExportPreset(_Strict):
     that waver alike take the same side. Each token's distribution is the same either way.
 
     `half_states`: from so many states the half-precision graph must choose the same tokens, or nothing is exported; 0
-    for networks that are too little trained to be sure of anything.
+    for networks that are too little trained to be sure of anything. `ships`: the stage whose network it is.
     """
 
     starts: Count = 24
@@ -110,6 +130,7 @@ class ExportPreset(_Strict):
     min_p: Share = 0.2
     shared_noise: bool = True
     half_states: Annotated[int, Field(ge=0)] = 200
+    ships: Literal["dynamics", "student"] = "dynamics"
 
 
 class Preset(_Strict):
@@ -120,12 +141,16 @@ class Preset(_Strict):
     data: DataPreset
     tokenizer: TokenizerPreset
     dynamics: DynamicsPreset
+    teacher: TeacherPreset
+    student: StudentPreset
     export: ExportPreset = ExportPreset()
 
 
-def load_preset(name: str, world: str, minutes: dict[str, float | None] | None = None) -> Preset:
+def load_preset(
+    name: str, world: str, minutes: dict[str, float | None] | None = None, mode: str | None = None
+) -> Preset:
     """The preset `name` (one of ours, or a YAML file) with the world's own overrides merged in, and then the time
-    budgets of `minutes` ("tokenizer", "dynamics"). Raises BadInput."""
+    budgets of `minutes` ("tokenizer", "dynamics", "teacher", "student") and the student's `mode`. Raises BadInput."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else PRESETS / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(entry.stem for entry in PRESETS.glob("*.yaml")))
@@ -136,9 +161,10 @@ def load_preset(name: str, world: str, minutes: dict[str, float | None] | None =
     overrides = document.pop("worlds", {}) or {}
     if not isinstance(overrides, dict) or not all(isinstance(entry, dict) for entry in overrides.values()):
         raise BadInput(f"{path}: worlds: expected a mapping of world names to mappings")
+    chosen = {"student": {"mode": mode}} if mode is not None else {}
     budgets = {stage: {"stage": {"minutes": value}} for stage, value in (minutes or {}).items() if value is not None}
     try:
-        return Preset.model_validate(_merge(_merge(document, overrides.get(world, {})), budgets))
+        return Preset.model_validate(_merge(_merge(_merge(document, overrides.get(world, {})), budgets), chosen))
     except ValidationError as error:
         raise BadInput(f"{path}: {first_problem(error)}") from error
 

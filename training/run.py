@@ -1,6 +1,7 @@
 """A whole run, from nothing to a checkpoint folder that can be played. Read it as the list of what happens.
 
-Owns the order of the stages and the run folder's layout: data/, tokenizer.pt, dynamics.pt, curves/, world/. Every
+Owns the order of the stages and the run folder's layout: data/, a checkpoint a stage (tokenizer.pt,
+dynamics.pt, teacher.pt, student.pt), curves/, world/. Every
 part goes on from where an earlier, stopped run left it. Refuses figures: they are the preset's.
 """
 
@@ -14,9 +15,12 @@ from pathlib import Path
 from accelerate import Accelerator
 
 from models.manifest import Manifest, Provenance, read_manifest
+from models.teacher import TeacherModel
+from models.tokenizer import Tokenizer
 from training.data.batches import Batch, Windows
 from training.data.collect import collect
 from training.data.dataset import read_card, shard_paths
+from training.dynamics_stage import NAME as DYNAMICS
 from training.dynamics_stage import load_dynamics, train_dynamics
 from training.export import Sampling
 from training.precision import make_accelerator
@@ -25,6 +29,10 @@ from training.progress import progress_line
 from training.seal import Networks, seal
 from training.stage import StageReport, read_spent
 from training.starts import find_starts
+from training.student_stage import NAME as STUDENT
+from training.student_stage import train_student
+from training.teacher_stage import NAME as TEACHER
+from training.teacher_stage import load_teacher, train_teacher
 from training.tokenizer_stage import load_tokenizer, train_tokenizer
 from training.worlds.base import FRAME_SIZE
 from training.worlds.registry import world_class
@@ -69,34 +77,58 @@ class Run:
         stage = self.preset.dynamics.stage
         feed = self._feed(window=stage.window, batch=stage.batch, accelerator=accelerator)
         tokenizer = load_tokenizer(self.preset, PICTURE, self.folder)
-        actions = len(world_class(self.world).actions)
-        return train_dynamics(self.preset, tokenizer, actions, feed, self.folder, accelerator)[1]
+        return train_dynamics(self.preset, tokenizer, self._actions, feed, self.folder, accelerator)[1]
 
-    def networks(self) -> Networks:
-        """What the run has trained so far: averaged weights."""
+    def train_teacher(self, accelerator: Accelerator) -> StageReport:
+        """Tokens, actions and a part of the next tokens to the rest of them; begins as the dynamics model."""
+        stage = self.preset.teacher.stage
+        feed = self._feed(window=stage.window, batch=stage.batch, accelerator=accelerator)
         tokenizer = load_tokenizer(self.preset, PICTURE, self.folder)
-        actions = len(world_class(self.world).actions)
-        dynamics = load_dynamics(self.preset, tokenizer, actions, self.folder)
+        return train_teacher(self.preset, tokenizer, self._actions, feed, self.folder, accelerator)[1]
+
+    def train_student(self, accelerator: Accelerator) -> StageReport:
+        """What the teacher says in several passes to one; begins as the dynamics model."""
+        stage = self.preset.student.stage
+        feed = self._feed(window=stage.window, batch=stage.batch, accelerator=accelerator)
+        tokenizer, teacher = self.teacher()
+        return train_student(self.preset, tokenizer, teacher, self._actions, feed, self.folder, accelerator)[1]
+
+    def teacher(self) -> tuple[Tokenizer, TeacherModel]:
+        """The run's teacher so far, with its tokenizer: averaged weights."""
+        tokenizer = load_tokenizer(self.preset, PICTURE, self.folder)
+        return tokenizer, load_teacher(self.preset, tokenizer, self._actions, self.folder)
+
+    def networks(self, stage: str = DYNAMICS) -> Networks:
+        """What the run has trained so far, its dynamics model or its student: averaged weights."""
+        tokenizer = load_tokenizer(self.preset, PICTURE, self.folder)
+        dynamics = load_dynamics(self.preset, tokenizer, self._actions, self.folder, stage)
         export = self.preset.export
         return Networks(tokenizer, dynamics, Sampling(export.min_p, export.shared_noise))
 
-    def export(self, out: Path) -> Manifest:
-        """Graphs, start frames and manifest of what is trained so far, into `out`."""
+    def export(self, out: Path, stage: str | None = None) -> Manifest:
+        """Graphs, start frames and manifest of what is trained so far, into `out`: of the preset's `ships`, or of
+        `stage`."""
+        ships = stage or self.preset.export.ships
         world = world_class(self.world)
         export, data = self.preset.export, self.folder / "data"
         starts = find_starts(self.world, export.starts, export.context, "choose", START_SEED)
-        spent = {stage: read_spent(self.folder / f"{stage}.pt") for stage in ("tokenizer", "dynamics")}
+        stages = ("tokenizer", DYNAMICS, *((TEACHER, STUDENT) if ships == STUDENT else ()))
+        spent = {name: read_spent(self.folder / f"{name}.pt") for name in stages}
         provenance = Provenance(
             preset=Path(self.preset_name).stem,
-            device=spent["dynamics"].device,
+            device=spent[DYNAMICS].device,
             seed=self.preset.seed,
             frames=read_card(data).shard_frames * len(shard_paths(data)),
-            steps={stage: report.steps for stage, report in spent.items()},
-            hours={stage: round(report.hours, 3) for stage, report in spent.items()},
+            steps={name: report.steps for name, report in spent.items()},
+            hours={name: round(report.hours, 3) for name, report in spent.items()},
             world_version=world.version,
             created=datetime.now(UTC).date().isoformat(),
         )
-        return seal(self.networks(), world, starts, provenance, out, export.half_states)
+        return seal(self.networks(ships), world, starts, provenance, out, export.half_states)
+
+    @property
+    def _actions(self) -> int:
+        return len(world_class(self.world).actions)
 
     def _feed(self, window: int, batch: int, accelerator: Accelerator) -> Callable[[int], Iterator[Batch]]:
         windows = Windows(
@@ -113,11 +145,15 @@ class Run:
 
 
 def run(this: Run, out: Path) -> Manifest:
-    """simulate → tokenizer → dynamics → export, check and seal into `out`."""
+    """simulate → tokenizer → dynamics → export, check and seal into `out`; teacher → student before that, where it is
+    the student that ships."""
     accelerator = make_accelerator(this.preset.precision)
     with accelerator.main_process_first():
         this.collect()
     this.train_tokenizer(accelerator)
     this.train_dynamics(accelerator)
+    if this.preset.export.ships == STUDENT:
+        this.train_teacher(accelerator)
+        this.train_student(accelerator)
     with accelerator.main_process_first():
         return this.export(out) if accelerator.is_main_process else read_manifest(out)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from accelerate import Accelerator
 
 from models.actions import Action
+from training.data.collect import collect
+from training.preset import Preset, load_preset
+from training.run import Run
 from training.worlds import registry
 from training.worlds.base import SPLITS, Frames, SimulatedWorld, Snapshot
 
@@ -84,3 +91,27 @@ def _no_accelerator_yet() -> Iterator[None]:
     yield
     if state := sys.modules.get("accelerate.state"):
         state.AcceleratorState._reset_state(True)
+
+
+@pytest.fixture(scope="session")
+def begun_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of the puzzle whose tokenizer and dynamics model have been trained for a step or two."""
+    folder = tmp_path_factory.mktemp("begun")
+    collect("puzzle", 512, folder / "data", num_envs=4, episode_ticks=128)
+    preset = load_preset("tiny", "puzzle").model_dump()
+    preset["tokenizer"]["codebook_pictures"] = 2
+    for stage in ("tokenizer", "dynamics", "teacher", "student"):
+        preset[stage]["stage"] |= {"steps": 2, "batch": 2}
+    run = Run("puzzle", "tiny", Preset.model_validate(preset), folder)
+    accelerator = Accelerator(cpu=True)
+    run.train_tokenizer(accelerator)
+    run.train_dynamics(accelerator)
+    return run
+
+
+@pytest.fixture
+def fresh_run(begun_run: Run, tmp_path: Path) -> Run:
+    """A copy of that run, to go on from."""
+    folder = tmp_path / "run"
+    shutil.copytree(begun_run.folder, folder)
+    return replace(begun_run, folder=folder)

@@ -10,6 +10,8 @@ MINE = """
 data: {frames: 100}
 tokenizer: {patch: 8, stage: {steps: 10, minutes: 6, batch: 2, learning_rate: 0.003}}
 dynamics: {stage: {steps: 20, minutes: 9, batch: 2, learning_rate: 0.002}}
+teacher: {stage: {steps: 20, batch: 2, learning_rate: 0.002}}
+student: {stage: {steps: 20, batch: 2, learning_rate: 0.002}}
 worlds:
   puzzle: {tokenizer: {patch: 16, stage: {minutes: 3}}}
 """
@@ -34,6 +36,7 @@ def test_a_world_overrides_and_a_budget_overrides_the_world(tmp_path: Path) -> N
     assert puzzle.dynamics == platformer.dynamics
     short = load_preset(str(path), "puzzle", {"tokenizer": 1.5, "dynamics": None})
     assert short.tokenizer.stage.minutes == 1.5 and short.dynamics == puzzle.dynamics
+    assert load_preset(str(path), "puzzle", mode="distil").student.mode == "distil"
 
 
 @pytest.mark.parametrize(
