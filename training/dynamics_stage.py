@@ -29,6 +29,7 @@ CARRY_WEIGHT = 10.0  # of a patch's choice of shift, beside its pixels
 RESTART = 0.1  # share of a rollout's frames that are as recorded, so that there are rollouts of all lengths
 CERTAIN = -3.0  # log probability of a patch; what is less certain may rightly differ from what was recorded
 KNOWN = 2  # frames of a rollout before speeds are known
+TORN = 0.5  # share of the rollouts that begin with something wrong
 CUTS = 3  # corrupted rectangles a frame, at most
 
 
@@ -75,15 +76,20 @@ class NextFrame(Objective):
 
     def lesson(self, batch: Batch, generator: torch.Generator, progress: float) -> Lesson:
         """What was recorded, as it follows on contexts that are like those of play."""
+        assert isinstance(self.model, DynamicsModel)
         frames = torch.from_numpy(batch.frames).to(self.device)
         actions = torch.from_numpy(batch.actions).to(self.device)
         tokens, named = self._named(frames)
         pictures = named if frames.ndim == 5 else frames
         true, target = pictures[:, :-1], pictures[:, 1:].flatten(0, 1)
+        evidence = self.model.compositor.evidence(true.flatten(0, 1), target).unflatten(0, true.shape[:2])
+        moving = (evidence < 0).any(-1)
         context = self._as_named(true, named[:, :-1], generator)
         if progress >= self.preset.own_after and torch.rand(1, generator=generator) < self.preset.own_share:
-            context = self._own_rollout(context, true, actions, generator)
-        context = self._corrupt(context, generator)
+            if torch.rand(1, generator=generator) < TORN:
+                context = self._corrupt(context, moving, generator)
+            context = self._own_rollout(context, true, actions, evidence, generator)
+        context = self._corrupt(context, moving, generator)
         return Lesson(context, actions, target, tokens[:, 1:].flatten(0, 1), target != true.flatten(0, 1))
 
     def learn(self, lesson: Lesson, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
@@ -165,9 +171,10 @@ class NextFrame(Objective):
         chosen = (torch.rand(len(true), generator=generator) < 0.25).to(self.device)
         return torch.where(chosen.view(-1, 1, 1, 1), named, true)
 
-    def _corrupt(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
-        """Half of the frames with a few rectangles that are wrong: shifted by a pixel or two, as a tick before, or from
-        another picture; most of them where something moves."""
+    def _corrupt(self, pictures: Tensor, moving: Tensor, generator: torch.Generator) -> Tensor:
+        """Half of the frames with a few rectangles that are wrong: shifted by a pixel or two, as a tick before, with
+        what lies beside it, or from another picture; most of them where something moves, or, as `moving` has it, bool
+        [B,T,P], goes its own way."""
         batch, ticks, _, width = pictures.shape
         corrupted = pictures.clone()
         draw = torch.rand(batch, ticks, CUTS, 9, generator=generator)
@@ -176,53 +183,69 @@ class NextFrame(Objective):
                 for cuts in draw[clip, tick]:
                     if cuts[0] >= self.preset.corruption:
                         break
-                    rows, columns = self._place(pictures[clip], tick, cuts)
+                    rows, columns = self._place(pictures[clip], moving[clip, tick], tick, cuts)
                     box = (slice(*rows), slice(*columns))
                     kind = float(cuts[6])
                     source = pictures[clip, tick]
-                    if kind < 0.5:
+                    if kind < 0.3:
                         down, across = int(cuts[7] * 5) - 2, int(cuts[8] * 5) - 2
                         source = torch.roll(source, (down, across), (0, 1))
-                    elif kind < 0.8 and tick > 0:
+                    elif kind < 0.5 and tick > 0:
                         source = pictures[clip, tick - 1]
+                    elif kind < 0.8:
+                        source = torch.roll(source, int(16 + cuts[7] * (width - 32)), 1)
                     else:
                         other = pictures[int(cuts[7] * batch), int(cuts[8] * ticks)]
                         source = torch.roll(other, int(cuts[5] * width), 1)
                     corrupted[clip, tick][box] = source[box]
         return corrupted
 
-    def _place(self, clip: Tensor, tick: int, cuts: Tensor) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Rows and columns of a rectangle, in three of four cases about a pixel that has just changed."""
+    def _place(self, clip: Tensor, moving: Tensor, tick: int, cuts: Tensor) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Rows and columns of a rectangle, in half of the cases about a patch that goes its own way, in half of the
+        others about a pixel that has just changed."""
         height, width = clip.shape[1:]
         row, column = int(cuts[1] * height), int(cuts[2] * width)
-        if tick > 0 and cuts[5] < 0.75:
-            moving = (clip[tick] != clip[tick - 1]).nonzero()
-            if len(moving):
-                row, column = moving[int(cuts[1] * len(moving))].tolist()
+        own = moving.nonzero()
+        if cuts[5] < 0.5 and len(own):
+            assert isinstance(self.model, DynamicsModel)
+            patch, across = self.model.config.patch, self.model.config.grid[1]
+            chosen = int(own[int(cuts[1] * len(own))])
+            row = chosen // across * patch + int(cuts[2] * patch)
+            column = chosen % across * patch + int(cuts[7] * patch)
+        elif tick > 0 and cuts[5] < 0.75:
+            changed = (clip[tick] != clip[tick - 1]).nonzero()
+            if len(changed):
+                row, column = changed[int(cuts[1] * len(changed))].tolist()
         tall, wide = 2 + int(cuts[3] * 14), 2 + int(cuts[4] * 14)
         top, left = max(0, row - tall // 2), max(0, column - wide // 2)
         return (top, min(height, top + tall)), (left, min(width, left + wide))
 
     @torch.no_grad()
-    def _own_rollout(self, context: Tensor, true: Tensor, actions: Tensor, generator: torch.Generator) -> Tensor:
+    def _own_rollout(
+        self, context: Tensor, true: Tensor, actions: Tensor, evidence: Tensor, generator: torch.Generator
+    ) -> Tensor:
         """The clips frame by frame as the model would have played them (self-forcing: Huang et al. 2025).
 
-        What it could not have known stays as recorded, and now and then a whole frame does: so the clips stay in step
-        with the game, whose next frame is what is asked for."""
+        What it could not have known stays as recorded, and now and then a whole frame does; what goes its own way is
+        carried as it was, by `evidence` float [B,T,P,D], but comes out as the model draws it. So the clips stay in step
+        with the game, whose next frame is what is asked for, and a sprite that has come apart is seen and mended."""
         assert isinstance(self.model, DynamicsModel)
         state = self.model.initial_state(len(true), self.device)
         played = [context[:, 0]]
+        near = F.max_pool2d((evidence < 0).any(-1).float().unflatten(2, self.model.config.grid), 3, 1, 1).flatten(2) > 0
         for now in range(true.shape[1] - 1):
-            prediction, state = self.model(played[-1][:, None], actions[:, now : now + 1], state)
+            prediction, state = self.model(played[-1][:, None], actions[:, now : now + 1], state, evidence[:, now])
             likeliest, classes = prediction.composition.mixture().max(-1)
-            again = (torch.rand(len(true), 1, generator=generator) < RESTART).to(self.device)
-            recorded = again | (likeliest.log().sum(-1) < CERTAIN) | (now < KNOWN)
+            again = torch.rand(len(true), 1, generator=generator).to(self.device) < RESTART
+            unknowable = (likeliest.log().sum(-1) < CERTAIN) & ~near[:, now]
+            recorded = again | unknowable
             patches = torch.where(
                 recorded.unsqueeze(-1),
                 by_twos(cut(true[:, now + 1], self.model.config.patch)),
                 classes.to(torch.uint8),
             )
-            played.append(join(by_rows(patches), self.model.config.grid))
+            picture = join(by_rows(patches), self.model.config.grid)
+            played.append(picture if now >= KNOWN else context[:, now + 1])
         return torch.stack(played, 1)
 
 

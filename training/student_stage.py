@@ -47,12 +47,13 @@ class Distillation(NextFrame):
         (teacher,) = self.teacher
         frames = torch.from_numpy(batch.frames).to(self.device)
         actions = torch.from_numpy(batch.actions).to(self.device)
-        _, named = self._named(frames)
+        tokens, named = self._named(frames)
         true = (named if frames.ndim == 5 else frames)[:, :-1]
         context = self._as_named(true, named[:, :-1], generator)
         if torch.rand(1, generator=generator) < self.student.own_share:
             context = self._played(context, actions, generator)
-        context = self._corrupt(context, generator)
+        still = torch.zeros(*true.shape[:2], tokens.shape[2], dtype=torch.bool, device=self.device)
+        context = self._corrupt(context, still, generator)
         noise = torch.rand(actions.numel(), self.passes, generator=generator).to(self.device)
         decided, _ = teacher.decide(
             context, actions, teacher.initial_state(len(context), self.device), noise, self.min_p

@@ -1,0 +1,57 @@
+"""Contexts as the dynamics model's stage makes them, on a real small run."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.patches import cut
+from training.data.batches import Windows
+from training.dynamics_stage import KNOWN, NextFrame
+from training.run import Run
+
+
+@pytest.fixture
+def objective(begun_run: Run) -> NextFrame:
+    networks = begun_run.networks()
+    preset = begun_run.preset.dynamics.model_copy(update={"corruption": 0.5})
+    return NextFrame(networks.dynamics, networks.tokenizer, preset, torch.device("cpu"))
+
+
+@pytest.fixture
+def clip(begun_run: Run) -> tuple[Tensor, Tensor]:
+    batch = Windows(begun_run.folder / "data", window=6, batch_size=4).batch(0)
+    return torch.from_numpy(batch.frames[:, :-1]), torch.from_numpy(batch.actions)
+
+
+def test_what_goes_its_own_way_is_hit_most(objective: NextFrame, clip: tuple[Tensor, Tensor]) -> None:
+    pictures = torch.arange(128, dtype=torch.uint8).expand(40, 6, 128, 128) % 16  # any shift across shows
+    moving = torch.zeros(40, 6, 256, dtype=torch.bool)
+    moving[:, :, 100] = True
+    wrong = objective._corrupt(pictures, moving, torch.Generator().manual_seed(0)) != pictures
+    hit = cut(wrong.flatten(0, 1), 8).any(2).float().mean(0)
+    assert hit[100] > 4 * hit.median() > 0
+    untouched = float((~wrong.flatten(2).any(2)).float().mean())
+    assert 0.3 < untouched < 0.8
+
+
+def test_a_rollout_keeps_movers_as_drawn_and_the_unknowable_as_recorded(
+    objective: NextFrame, clip: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.dynamics_stage.RESTART", 0.0)
+    true, actions = clip
+    # Untrained, it expects that all stays: so wrong is what changes, and it is as sure of that as of the rest.
+    moved = cut((true[:, 1:] != true[:, :-1]).flatten(0, 1), 8).any(2).unflatten(0, (4, 5))[:, KNOWN:].flatten(0, 1)
+    busiest = int(moved.sum(0).argmax())
+    evidence = torch.zeros(4, 6, 256, 4)
+    evidence[:, :, busiest, 0] = -1.0
+
+    def wrong(told: Tensor) -> Tensor:
+        played = objective._own_rollout(true, true, actions, told, torch.Generator().manual_seed(0))
+        assert torch.equal(played[:, : KNOWN + 1], true[:, : KNOWN + 1])
+        return cut((played != true).flatten(0, 1), 8).any(2).any(0)
+
+    monkeypatch.setattr("training.dynamics_stage.CERTAIN", 0.0)
+    assert not wrong(torch.zeros_like(evidence)).any()
+    assert wrong(evidence)[busiest]
