@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.frame import Frame
+from engine.free_memory import give_back
 
 STATE_EVERY = 30  # frames
 NEAR_EVERY = 5  # frames between states of the near past
@@ -61,10 +62,11 @@ class Timeline:
         return self._bytes
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything, and give its memory back."""
         self._frames.clear()
         self._states.clear()
         self._bytes, self._oldest = 0, None
+        give_back()
 
     def add(self, frame: Frame, state: Callable[[], State]) -> None:
         """Keep the newest frame; `state` is asked for the state behind it where that is to be kept too."""
