@@ -28,6 +28,7 @@ TOLD = 0.75  # share of the clips whose patches are carried as they were, not as
 CARRY_WEIGHT = 10.0  # of a patch's choice of shift, beside its pixels
 RESTART = 0.1  # share of a rollout's frames that are as recorded, so that there are rollouts of all lengths
 CERTAIN = -3.0  # log probability of a patch; what is less certain may rightly differ from what was recorded
+MISLED = 0.15  # share of a picture's patches from which not a few of them but the whole is misjudged
 KNOWN = 2  # frames of a rollout before speeds are known
 TORN = 0.5  # share of the rollouts that begin with something wrong
 CUTS = 3  # corrupted rectangles a frame, at most
@@ -226,9 +227,10 @@ class NextFrame(Objective):
     ) -> Tensor:
         """The clips frame by frame as the model would have played them (self-forcing: Huang et al. 2025).
 
-        What it could not have known stays as recorded, and now and then a whole frame does; what goes its own way is
-        carried as it was, by `evidence` float [B,T,P,D], but comes out as the model draws it. So the clips stay in step
-        with the game, whose next frame is what is asked for, and a sprite that has come apart is seen and mended."""
+        What it could not have known stays as recorded, and now and then a whole frame does, as where the scroll was
+        misjudged; what goes its own way is carried as it was, by `evidence` float [B,T,P,D], but comes out as the model
+        draws it. So the clips stay in step with the game, whose next frame is what is asked for, and a sprite that has
+        come apart is seen and mended."""
         assert isinstance(self.model, DynamicsModel)
         state = self.model.initial_state(len(true), self.device)
         played = [context[:, 0]]
@@ -237,13 +239,11 @@ class NextFrame(Objective):
             prediction, state = self.model(played[-1][:, None], actions[:, now : now + 1], state, evidence[:, now])
             likeliest, classes = prediction.composition.mixture().max(-1)
             again = torch.rand(len(true), 1, generator=generator).to(self.device) < RESTART
+            truth = by_twos(cut(true[:, now + 1], self.model.config.patch))
             unknowable = (likeliest.log().sum(-1) < CERTAIN) & ~near[:, now]
-            recorded = again | unknowable
-            patches = torch.where(
-                recorded.unsqueeze(-1),
-                by_twos(cut(true[:, now + 1], self.model.config.patch)),
-                classes.to(torch.uint8),
-            )
+            wrong = (classes != truth).any(-1) & ~near[:, now]
+            misled = (unknowable | wrong).sum(-1, keepdim=True) > MISLED * truth.shape[1]
+            patches = torch.where((again | misled | unknowable).unsqueeze(-1), truth, classes.to(torch.uint8))
             picture = join(by_rows(patches), self.model.config.grid)
             played.append(picture if now >= KNOWN else context[:, now + 1])
         return torch.stack(played, 1)

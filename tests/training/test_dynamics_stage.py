@@ -53,5 +53,8 @@ def test_a_rollout_keeps_movers_as_drawn_and_the_unknowable_as_recorded(
         return cut((played != true).flatten(0, 1), 8).any(2).any(0)
 
     monkeypatch.setattr("training.dynamics_stage.CERTAIN", 0.0)
+    monkeypatch.setattr("training.dynamics_stage.MISLED", 1.0)
     assert not wrong(torch.zeros_like(evidence)).any()
     assert wrong(evidence)[busiest]
+    monkeypatch.setattr("training.dynamics_stage.MISLED", 0.5)
+    assert not wrong(evidence).any(), "where so much is misjudged, the whole frame is as recorded"
