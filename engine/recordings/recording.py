@@ -24,7 +24,8 @@ from models.manifest import BadInput, read_yaml
 
 SESSION_NAME = "session.yaml"
 ACTIONS_NAME = "actions.ndjson"
-VIDEO_NAME = "video.mp4"
+VIDEO_SUFFIX = ".mp4"
+VIDEO_NAME = f"video{VIDEO_SUFFIX}"
 
 HEADER_LIMIT = 1 << 16  # bytes
 ACTIONS_LIMIT = 1 << 26  # bytes; so many entries are about 40 MB
