@@ -202,7 +202,17 @@ class SettingsScreen:
             row = self.rows[self.selected]
             lines = [Line(r.title, (r.shown(settings),), when(r).value, isinstance(r, ChoiceRow)) for r in self.rows]
             meaning = f"{field_note(row.name).meaning} ({when(row)})"
-            return View("settings", where, lines, self.selected, meaning, self.message, self.file.problems, self.entry)
+            return View(
+                "settings",
+                where,
+                lines,
+                self.selected,
+                meaning,
+                self.message,
+                self.file.problems,
+                self.entry,
+                pads=self.pads.connected,
+            )
         entries = key_entries(self.page)
         lines = [
             Line(title, shown_pair(keys_of(settings, entry, self.page.manifest)), "", False) for entry, title in entries
@@ -217,6 +227,7 @@ class SettingsScreen:
             self.file.problems,
             capture=None if capture is None else (entries[self.key_selected][1], capture),
             columns=("keyboard", "gamepad"),
+            pads=self.pads.connected,
         )
 
 

@@ -9,7 +9,7 @@ import pygame
 import pytest
 
 from app.arcade import run_arcade
-from app.keys.gamepad import PAD_CODES, Gamepads, menu_key
+from app.keys.gamepad import PAD_CODES, Gamepads, menu_key, shown_hints
 from app.keys.keymap import COMMAND_KEYS, Command, Keymap, chosen_keys, command_codes, shown_keys
 from app.play.player import Player, PlayOptions
 from app.settings.file import SettingsFile
@@ -208,3 +208,9 @@ def _visit(seen: list[str]):  # type: ignore[no-untyped-def]  # a coroutine betw
     seen.append("menu again")
     tap(pygame.CONTROLLER_BUTTON_B)
     yield
+
+
+def test_hints_name_the_buttons_where_there_is_a_gamepad() -> None:
+    hints = [("↑ ↓", "choose"), ("Del", "as it came"), ("Esc", "back")]
+    assert shown_hints(hints, pads=False) == hints
+    assert shown_hints(hints, pads=True) == [("↑ ↓", "choose"), ("X", "as it came"), ("B", "back")]
