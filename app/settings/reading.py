@@ -15,10 +15,10 @@ import yaml
 from pydantic import ValidationError
 
 from app.keys.keymap import Command
-from app.settings.schema import Settings, default_settings_path, field_note, key_problem
+from app.settings.schema import Settings, default_settings_path, field_note, key_problem, world_key_problem
 from engine.checkpoint import known_worlds
 from models.actions import Action
-from models.manifest import BadInput, read_manifest
+from models.manifest import BadInput, Manifest, read_manifest
 
 SETTINGS_LIMIT = 64 << 10  # bytes
 PROBLEMS = 8  # told at most
@@ -201,7 +201,14 @@ def _first_wrong(document: dict[Any, Any]) -> Settings | tuple[tuple[Any, ...], 
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         return first["loc"], _expected(first)
-    return key_problem(settings) or settings
+    return key_problem(settings) or world_key_problem(settings, _manifests()) or settings
+
+
+def _manifests() -> Iterator[Manifest]:
+    """Those of the worlds that are here; a broken one is told of where it is played."""
+    for folder in known_worlds():
+        with contextlib.suppress(BadInput):
+            yield read_manifest(folder)
 
 
 def _astray(settings: Settings) -> Iterator[tuple[Place, str]]:
