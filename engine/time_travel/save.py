@@ -29,7 +29,8 @@ from engine.start import START_LIMIT, PictureStart, Start, start_text, start_tok
 from engine.time_travel.history import DIGEST_BYTES
 from engine.time_travel.moment import Moment
 from models.actions import Action
-from models.manifest import BadInput, Manifest, first_problem
+from models.manifest import BadInput, Manifest
+from models.problem import first_problem
 
 MAGIC = b"dreamcade save\n"
 SAVE_SUFFIX = ".save"
