@@ -79,8 +79,8 @@ class Hud:
 
     @property
     def message(self) -> str:
-        """The toast that shows now, or nothing."""
-        return self._notice.line
+        """The line that shows now, or nothing: where rewinding has come to its end, why."""
+        return (self.rewound.edge if self.rewound is not None else "") or self._notice.line
 
     def set_recording(self, recording: bool) -> None:
         """The red dot on or off."""

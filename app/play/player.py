@@ -35,6 +35,7 @@ from app.play.commands import HELD, hold, obey
 from app.play.hud import TOAST_SECONDS, Hud
 from app.play.overlay import Overlay, PlayFacts
 from app.play.picture_offer import LONG_TOAST, PictureOffer
+from app.play.playback import RecordedSession
 from app.play.round import Round, make_exchanges, recording_folder
 from app.play.saver import Saver
 from app.play.slot_screen import SlotScreen
@@ -46,7 +47,6 @@ from engine.frame import Frame
 from engine.measuring.unanswered import UnansweredKeys
 from engine.recordings.recorder import Recorder
 from engine.session import Session
-from engine.time_travel.timeline import Timeline
 from models.manifest import BadInput, Manifest
 
 POLL_SECONDS = 0.004  # keys are looked at this often while no frame comes
@@ -322,7 +322,7 @@ class Player:
             facts = PlayFacts(
                 title=current.manifest.title,
                 tick_rate=current.manifest.tick_rate,
-                frame=current.newest.index,
+                frame=current.frame_number,
                 start=str(start) if isinstance(start, int) else "picture",
                 rng_seed=current.session.rng_seed,
                 window_fps=self.window_fps(now),
@@ -495,14 +495,15 @@ class Player:
     def take_over(self) -> None:
         """Go on by hand from the frame of a recording that is shown."""
         assert self.round is not None
-        recorded = self.round.session
-        self.round.close()  # nothing may step the backend any more
-        session = Session(recorded.checkpoint, recorded.backend, timeline=Timeline())
-        session.resume(recorded.moment())
+        recorded, number = self.round.session, self.round.frame_number
+        assert isinstance(recorded, RecordedSession)
+        self.round.close()  # nothing may step it meanwhile
+        self.round = None  # it isn't left: its past is the game's
+        recorded.take_over()
         self.options = replace(self.options, playback=False)
         self.hud.paused = False  # who takes over wants to play
-        self.welcome(session)
-        self.hud.toast(f"you play, from frame {session.index} on")
+        self.welcome(recorded)
+        self.hud.toast(f"you play, from frame {number} on")
 
     # Save slots
 

@@ -158,6 +158,44 @@ def test_holding_rewind_goes_back_and_letting_go_plays_on(playing: Player, tap: 
     assert verify(record, checkpoint, OnnxBackend(checkpoint, 1)).same
 
 
+def test_rewinding_says_why_it_goes_no_further(playing: Player, tap: Tap, turns: Turns) -> None:
+    assert playing.round is not None
+    tap(pygame.K_BACKSPACE)
+    turns(playing, lambda: playing.hud.message == "this is where play began")
+    tap(pygame.K_BACKSPACE, down=False)
+    turns(playing, lambda: playing.round.loop.rewinding is None)
+    moment = playing.round.loop.call(Session.moment)
+    turns(playing, moment.done)
+    playing.round.loop.request_reset(2, 9)
+    playing.round.loop.resume_at(moment.result())
+    turns(playing, lambda: playing.round.session.loaded_at is not None)
+    tap(pygame.K_BACKSPACE)
+    turns(playing, lambda: playing.round.loop.rewinding is not None)
+    edge = (
+        "the game was loaded here: its past isn't kept" if moment.result().frame.index else "this is where play began"
+    )
+    turns(playing, lambda: playing.hud.message == edge)
+    playing.draw()
+
+
+def test_the_frame_that_is_told_is_the_recordings(playing: Player, tap: Tap, turns: Turns) -> None:
+    """As --from counts, whatever lies before the last new start."""
+    assert playing.round is not None
+    tap(pygame.K_r)
+    turns(playing, lambda: playing.round.recorder is not None and playing.round.recorder.frames > 5)
+    tap(pygame.K_F3)
+    seed = playing.round.session.rng_seed
+    turns(playing, lambda: playing.round.session.rng_seed != seed)
+    tap(pygame.K_p)
+    turns(playing, lambda: playing.round.loop.paused)
+    tap(pygame.K_n)
+    index = playing.round.session.index
+    turns(playing, lambda: playing.round.newest is playing.round.session.frame and playing.round.newest.index > index)
+    number, folder = playing.round.frame_number, playing.round.recorder.folder
+    playing.leave()
+    assert number == read_session(folder).frames - 1 > index
+
+
 def test_losing_the_keyboard_ends_rewinding(playing: Player, tap: Tap, turns: Turns) -> None:
     tap(pygame.K_BACKSPACE)
     turns(playing, lambda: playing.round.loop.rewinding is not None)
