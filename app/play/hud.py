@@ -28,6 +28,7 @@ from models.manifest import Manifest
 
 KEYS_SECONDS = 3.0
 TOAST_SECONDS = 2.5
+LONG_TOAST = 6.0  # for what one must not miss
 BLINK_SECONDS = 0.6
 TOAST_LINES = 3
 KEYS_WIDTH = 300  # font pixels
@@ -68,6 +69,10 @@ class Hud:
         self._keys_until = 0.0
         self._notice = Notice(clock)
         self._recording_since: float | None = None
+
+    def begin(self, paused: bool, pads: bool) -> None:
+        """Another world is entered."""
+        self.help, self.paused, self.pads, self.speed = False, paused, pads, ""
 
     def show_keys(self) -> None:
         """A world is entered: its keys for three seconds."""

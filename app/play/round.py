@@ -109,6 +109,12 @@ class Round:
             return "the game was loaded here: its past isn't kept"
         return "this is as far back as is kept"
 
+    def wear(self, palette: str | None) -> None:
+        """Show the world in these colours; None keeps those it has."""
+        if palette is not None:
+            self.picture.set_theme(palette)
+            self.picture.load(self.newest.pixels)
+
     def set_speed(self, speed: float) -> None:
         """Slow motion below 1, fast forward above."""
         self.speed = speed

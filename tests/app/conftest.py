@@ -23,7 +23,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from app.drawing.window import Window
 from app.menu.shelf import Shelf
-from app.play.player import Player, PlayOptions
+from app.play.options import PlayOptions
+from app.play.player import Player
 from app.settings.schema import Settings
 from engine.backends.wish import BackendWish
 

@@ -11,7 +11,8 @@ import pytest
 from app.arcade import run_arcade
 from app.keys.gamepad import PAD_CODES, Gamepads, menu_key, shown_hints
 from app.keys.keymap import COMMAND_KEYS, Command, Keymap, chosen_keys, command_codes, shown_keys
-from app.play.player import Player, PlayOptions
+from app.play.options import PlayOptions
+from app.play.player import Player
 from app.settings.file import SettingsFile
 from app.settings.reading import read_settings
 from app.settings.schema import Settings

@@ -51,7 +51,7 @@ def test_the_help_keeps_large_letters_beside_the_figures_and_turns_its_pages(
     shown: list[tuple[int, int, int]] = []
     monkeypatch.setattr(drawn, "draw_help", lambda *given: shown.append((given[3], len(given[2]), given[5])))
     playing.apply(playing.settings.model_copy(update={"text_scale": 3.0}))
-    playing.overlay_shown = True
+    playing.stage.overlay_shown = True
     for page in (0, 1):
         tap(pygame.K_h)
         playing.poll()

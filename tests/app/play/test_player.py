@@ -15,7 +15,8 @@ from app.drawing.look import look_of
 from app.drawing.window import Window
 from app.menu.shelf import Shelf, build_session
 from app.outcome import Outcome
-from app.play.player import Player, PlayOptions
+from app.play.options import PlayOptions
+from app.play.player import Player
 from app.settings.file import SettingsFile
 from app.settings.schema import Settings
 from engine.backends.onnx import OnnxBackend
@@ -41,7 +42,7 @@ def playing(player: Player, turns: Turns) -> Player:
 def test_world_plays_and_is_drawn_with_its_palette(playing: Player, window: Window) -> None:
     assert playing.round is not None
     playing.draw()
-    _, place = playing._layout()
+    _, place = playing.stage.layout(playing.round)
     newest = playing.round.newest
     colours = np.array(playing.round.manifest.palettes["day"])
     shown = window.surface.get_at((place.left + 1, place.top + 1))[:3]
@@ -333,9 +334,9 @@ def test_a_recording_that_cannot_begin_is_told_and_play_goes_on(
 
 def test_overlay_draws_beside_the_picture(playing: Player, tap: Tap, turns: Turns, window: Window) -> None:
     tap(pygame.K_F1)
-    turns(playing, lambda: playing.overlay_shown)
-    area, place = playing._layout()
-    assert area.right == window.rect.width - playing.overlay.width(window.ui_scale)
+    turns(playing, lambda: playing.stage.overlay_shown)
+    area, place = playing.stage.layout(playing.round)
+    assert area.right == window.rect.width - playing.stage.overlay.width(window.ui_scale)
     assert area.contains(place)
     panel = pygame.surfarray.array3d(window.surface)[area.right :]
     assert len(np.unique(panel.reshape(-1, 3), axis=0)) > 5  # words in several colours
@@ -344,9 +345,9 @@ def test_overlay_draws_beside_the_picture(playing: Player, tap: Tap, turns: Turn
 
 def test_overlay_lies_over_the_picture_where_there_is_no_room(playing: Player) -> None:
     pygame.display.set_mode((240, 240), pygame.RESIZABLE)
-    playing.overlay_shown = True
+    playing.stage.overlay_shown = True
     playing.draw()
-    area, place = playing._layout()
+    area, place = playing.stage.layout(playing.round)
     assert area == playing.window.rect
     assert place.width == 224
 
@@ -357,7 +358,7 @@ def test_theme_is_only_a_palette(playing: Player, tap: Tap, turns: Turns, window
     playing.turn()
     tap(pygame.K_t)
     turns(playing, lambda: playing.round.picture.theme == "night")
-    _, place = playing._layout()
+    _, place = playing.stage.layout(playing.round)
     night = playing.round.manifest.palettes["night"]
     shown = window.surface.get_at((place.left + 1, place.top + 1))[:3]
     assert tuple(shown) == tuple(night[playing.round.newest.pixels[0, 0]])
@@ -389,7 +390,7 @@ def test_full_screen_and_back(playing: Player, tap: Tap, turns: Turns, window: W
 @pytest.mark.parametrize("size", [(320, 240), (333, 777), (20, 20), (2560, 1440)])
 def test_any_size_draws(playing: Player, size: tuple[int, int]) -> None:
     pygame.display.set_mode(size, pygame.RESIZABLE)
-    playing.overlay_shown = playing.hud.help = True
+    playing.stage.overlay_shown = playing.hud.help = True
     playing.hud.toast("a toast that is much too long for a small window " * 3)
     playing.draw()
     playing.hud.help, playing.hud.paused = False, True
@@ -492,7 +493,7 @@ def test_nothing_changes_play_that_is_measured(
     assert player.round is not None
     index = player.round.newest.index
     turns(player, lambda: player.round.newest.index > index + 5)
-    assert not player.hud.paused and not player.expecting and not player.overlay_shown
+    assert not player.hud.paused and not player.expecting and not player.stage.overlay_shown
     assert player.round.capped and player.round.recorder is None
     tap(pygame.K_ESCAPE)
     player.poll()
@@ -550,7 +551,7 @@ def test_settings_changed_by_hand_count_while_one_plays(
     )
     now[0] = 2.0
     player.turn()
-    assert player.window.look == player.hud.look == player.overlay.look == look_of(file.current)
+    assert player.window.look == player.hud.look == player.stage.overlay.look == look_of(file.current)
     assert player.window.look.calm and player.window.look.text_scale == 2
     assert "settings.yaml:4: threads: expected a whole number" in player.hud.message
     tap(pygame.K_z)
