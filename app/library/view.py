@@ -133,7 +133,7 @@ def empty_words(recording: Recording, reading: bool) -> tuple[str, Colour]:
         return "shared file", DIM
     if recording.video is None:
         return "no video", DIM
-    return ("reading…", DIM) if reading else ("■ video can't be read", RED)
+    return ("reading…", DIM) if reading else ("■ can't be read", RED)
 
 
 def card_words(recording: Recording) -> tuple[str, str, str]:

@@ -219,7 +219,7 @@ class SettingsScreen:
         ]
         return View(
             self.page.title,
-            "Enter, then press the key or the gamepad's button that you want",
+            "Enter, then the new key or button",
             lines,
             self.key_selected,
             "keys of both kinds: on the keyboard, on a gamepad (live)",

@@ -306,7 +306,7 @@ def test_a_video_being_read_is_told_from_one_that_cannot_be_read(library: Librar
     recording = library.recordings[library.selected]
     assert recording.video is not None
     reading, broken = empty_words(recording, reading=True), empty_words(recording, reading=False)
-    assert reading == ("reading…", DIM) and broken == ("■ video can't be read", RED)
+    assert reading == ("reading…", DIM) and broken == ("■ can't be read", RED)
     recording.video.write_bytes(b"no video at all")
     until(library, lambda: library._thumbnails.get(recording.video) is not None)
     assert library._thumbnails.get(recording.video) == []
