@@ -228,6 +228,14 @@ def turns() -> Turns:
 
 
 @pytest.fixture
+def playing(player: Player, turns: Turns) -> Player:
+    """A player in the world `hills`, some frames in."""
+    player.enter("hills")
+    turns(player, lambda: player.round is not None and player.round.newest.index >= 3)
+    return player
+
+
+@pytest.fixture
 def reseal() -> Callable[[Path], None]:
     """Writes sizes and hashes of the manifest anew after files were changed."""
 

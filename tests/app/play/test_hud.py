@@ -18,14 +18,6 @@ Tap = Callable[..., None]
 Turns = Callable[..., None]
 
 
-@pytest.fixture
-def playing(player: Player, turns: Turns) -> Player:
-    """A player in the world `hills`, some frames in."""
-    player.enter("hills")
-    turns(player, lambda: player.round is not None and player.round.newest.index >= 3)
-    return player
-
-
 @pytest.mark.parametrize("width", [200, 330, 512, 900])
 @pytest.mark.parametrize("scale", [1, 2, 5])
 def test_the_words_of_rewinding_never_lie_over_each_other(

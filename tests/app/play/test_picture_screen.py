@@ -39,14 +39,6 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def playing(player: Player, turns: Turns) -> Player:
-    """A player in the world `hills`, some frames in."""
-    player.enter("hills")
-    turns(player, lambda: player.round is not None and player.round.newest.index >= 3)
-    return player
-
-
 def drop(path: Path) -> None:
     """Let a file fall on the window."""
     pygame.event.post(pygame.event.Event(pygame.DROPFILE, file=str(path)))

@@ -31,14 +31,6 @@ Tap = Callable[..., None]
 Turns = Callable[..., None]
 
 
-@pytest.fixture
-def playing(player: Player, turns: Turns) -> Player:
-    """A player in the world `hills`, some frames in."""
-    player.enter("hills")
-    turns(player, lambda: player.round is not None and player.round.newest.index >= 3)
-    return player
-
-
 def test_world_plays_and_is_drawn_with_its_palette(playing: Player, window: Window) -> None:
     assert playing.round is not None
     playing.draw()
