@@ -17,7 +17,8 @@ from app.menu.shelf import Shelf
 from app.outcome import Outcome
 from app.painter.screen import Painter
 from app.play.beginnings import picture_beginning
-from app.play.player import Player, PlayOptions
+from app.play.options import PlayOptions
+from app.play.player import Player
 from app.settings.file import SettingsFile
 from app.settings.schema import Settings
 from app.settings.screen import SettingsScreen
@@ -165,7 +166,7 @@ def _paint(menu: Menu, file: SettingsFile, tell: Callable[[str], None]) -> Outco
             if player.problem is not None:
                 menu.say(player.problem)
                 return Outcome.MENU
-            if not player.pictures.refused:
+            if not player.picture_refused:
                 return Outcome.MENU
     finally:
         if kept := painter.close():

@@ -183,7 +183,7 @@ def play(
     if json_file is not None:
         raise BadInput("--json: expected --headless with it; F1 shows the figures in the window")
     from app.arcade import run_arcade
-    from app.play.player import PlayOptions
+    from app.play.options import PlayOptions
     from app.settings.file import open_settings
 
     file = open_settings(settings, _complain)

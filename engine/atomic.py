@@ -1,20 +1,41 @@
-"""Writing a file whole or not at all. Owns the temporary name, the flush and the rename; refuses formats."""
+"""Writing a file whole or not at all. Owns the temporary name, the flush, the rename, and removing what killed writers
+left; refuses formats.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+import psutil
+
 TEMPORARY = ".tmp"  # how the names of files end that are not whole yet; they begin with a dot
+_HALF = re.compile(r"\.(.+)\.(\d{1,9})" + re.escape(TEMPORARY))  # the file's name, the writing process's number
+
+
+def temporary_path(path: Path) -> Path:
+    """The name that this process writes a file under until it is whole."""
+    return path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+
+
+def remove_halves(folder: Path, *endings: str) -> None:
+    """Remove what processes that were killed while they wrote files with such endings left in a folder. What a living
+    process writes stays."""
+    with suppress(OSError):  # halves do no harm but to take room
+        for found in list(folder.iterdir()):
+            half = _HALF.fullmatch(found.name)
+            if half and half[1].endswith(endings) and not psutil.pid_exists(int(half[2])):
+                found.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file that appears under its name, or replaces what has it, only when the block ends well. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    temporary = temporary_path(path)
     try:
         with temporary.open("wb") as file:
             yield file

@@ -12,7 +12,7 @@ from engine.backends.base import Backend, BackendInfo
 from engine.checkpoint import Checkpoint
 from engine.frame import Frame, FrameTimes, tokens_digest
 from engine.noise import frame_noise
-from engine.start import PictureStart, Start
+from engine.start import PictureStart, Start, start_fields
 from engine.time_travel.history import DIGEST_BYTES, History
 from engine.time_travel.moment import Moment
 from engine.time_travel.timeline import Timeline
@@ -43,6 +43,7 @@ class Session:
         self.timeline = timeline
         self.start: Start = 0
         self.rng_seed = 0
+        self.loaded_at: int | None = None  # the frame before which a loaded game's past isn't kept
         self._clock = clock
         self._frame: Frame | None = None
         self._indices = action_indices(checkpoint.manifest)
@@ -88,7 +89,7 @@ class Session:
         unused = np.zeros(self.checkpoint.manifest.tokens, np.float32)  # what it would choose is not taken
         for frame, action in zip(tokens[:-1], actions, strict=True):
             self.backend.step(frame, int(action), unused)
-        self.start, self.rng_seed = start, rng_seed
+        self.start, self.rng_seed, self.loaded_at = start, rng_seed, None
         self._played.clear()
         self._digests.clear()
         self._ran_on.clear()
@@ -138,7 +139,13 @@ class Session:
         )
 
     def resume(self, moment: Moment) -> Frame:
-        """Go on from a moment of this world as if it had never been left. What was played before is forgotten."""
+        """Go on from a moment of this world as if it had never been left. The kept past stays where it is the moment's
+        too; of any other moment nothing before it is kept."""
+        index = moment.frame.index
+        if not self._came_by(moment):
+            self.loaded_at = index
+            if self.timeline is not None:
+                self.timeline.clear()
         self.backend.set_state(moment.state)
         self.start, self.rng_seed = moment.start, moment.rng_seed
         self._played[:] = moment.played
@@ -146,9 +153,19 @@ class Session:
         self._ran_on = list(moment.ran_on)
         self._frame = moment.frame
         if self.timeline is not None:
-            self.timeline.clear()
+            self.timeline.cut(index - 1)
             self.timeline.add(moment.frame, self.backend.get_state)
         return moment.frame
+
+    def _came_by(self, moment: Moment) -> bool:
+        """Whether a moment is one that this play has been through, and not gone back behind."""
+        if self._frame is None or (start_fields(moment.start), moment.rng_seed) != (
+            start_fields(self.start),
+            self.rng_seed,
+        ):
+            return False
+        ran_on = tuple(entry for entry in self._ran_on if entry[0] <= moment.frame.index)
+        return self._digests.startswith(moment.digests) and ran_on == moment.ran_on
 
     def _make(self, action: Action, key_time: float | None) -> Frame:
         last = self.frame

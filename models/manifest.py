@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from models.actions import Action
+from models.problem import first_problem as first_problem  # whoever checks a file takes it with BadInput
 
 MANIFEST_NAME = "manifest.yaml"
 MANIFEST_LIMIT = 1 << 20  # bytes; a manifest is a few kilobytes, anything near this is not one
@@ -204,13 +205,6 @@ class _BoundedLoader(yaml.SafeLoader):
         if self._made > NODES_LIMIT:
             raise yaml.YAMLError(f"more than {NODES_LIMIT} values")
         return node
-
-
-def first_problem(error: ValidationError) -> str:
-    """`field: what was expected` of a validation error's first entry."""
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"]) or "document"
-    return f"{field}: {first['msg']}"
 
 
 def read_yaml(path: Path, limit: int = MANIFEST_LIMIT) -> Any:

@@ -11,7 +11,8 @@ import pygame
 from app.drawing.window import Window
 from app.keys.keymap import COMMAND_KEYS, Keymap, check_keys, command_codes, key_code
 from app.menu.shelf import Shelf
-from app.play.player import Player, PlayOptions
+from app.play.options import PlayOptions
+from app.play.player import Player
 from app.play.round import Exchanges, Round
 from app.settings.schema import Settings
 from engine.measuring.bench import Stage

@@ -85,8 +85,9 @@ def show_recording(
     from app.drawing.window import Window
     from app.keys.gamepad import Gamepads
     from app.menu.shelf import Shelf
+    from app.play.options import PlayOptions
     from app.play.playback import RecordedSession, RecordingEnded
-    from app.play.player import Player, PlayOptions
+    from app.play.player import Player
 
     record, checkpoint = open_recording(folder, world)
     window = Window(scale=settings.scale, fullscreen=fullscreen, instead="--verify compares it without one")

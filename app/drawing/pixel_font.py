@@ -96,6 +96,13 @@ def clip_text(text: str, width: int, scale: int = 1) -> str:
     return text + "…"
 
 
+def clip_lines(lines: list[str], most: int, width: int, scale: int = 1) -> list[str]:
+    """The first `most` lines; where there were more, an ellipsis says so."""
+    if len(lines) <= most or most < 1:
+        return lines[: max(0, most)]
+    return [*lines[: most - 1], clip_text(f"{lines[most - 1]} {lines[most]}…", width, scale)]
+
+
 def fit_text(text: str, width: int, scale: int = 1) -> str:
     """Shorten from the left with an ellipsis until it fits `width` screen pixels (paths matter at their end)."""
     if text_width(text, scale) <= width:

@@ -7,7 +7,7 @@ count as buttons: pressed beyond half way, let go again a good bit before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pygame
 
@@ -51,6 +51,7 @@ _MENU_KEYS = {
     pygame.K_RETURN: ("pad a", "pad start"),
     pygame.K_ESCAPE: ("pad b", "pad back"),
 }
+_SHOWN = {"Enter": "A", "Esc": "B", "Del": "X", "Back": "X"}  # what menus call their keys on a gamepad
 _AS_KEY = {PAD_CODES[name]: key for key, names in _MENU_KEYS.items() for name in names}
 
 Press = tuple[int, bool]  # a code, and whether it went down
@@ -64,6 +65,11 @@ def is_pad(name: str) -> bool:
 def menu_key(code: int) -> int:
     """The key that a gamepad's input stands for in menus; other codes are their own."""
     return _AS_KEY.get(code, code)
+
+
+def shown_hints(hints: Iterable[tuple[str, str]], pads: bool) -> list[tuple[str, str]]:
+    """A menu's (key, meaning), by the gamepad's buttons where there is a gamepad."""
+    return [(_SHOWN.get(key, key) if pads else key, meaning) for key, meaning in hints]
 
 
 class Gamepads:

@@ -10,7 +10,7 @@ from app.library.recordings import Recording, free_path
 from app.play.beginnings import open_recording
 from app.play.playback import RecordedSession
 from engine.backends.base import Backend
-from engine.recordings.recording import BackendEvent
+from engine.recordings.recording import VIDEO_SUFFIX, BackendEvent
 from engine.recordings.remake import export_video
 from engine.recordings.replay import verify
 from engine.recordings.share import SHARE_SUFFIX, write_share
@@ -37,7 +37,7 @@ def to_video(recording: Recording, world: str | None, scale: int, job: Job) -> s
     """Play it into an MP4 beside it."""
     record, checkpoint = open_recording(recording.path, world)
     backend = recorded_backend(record, checkpoint, record.header.backend, None, lambda problem: None)
-    target = free_path(recording.path.with_name(f"{recording.name}.mp4"))
+    target = free_path(recording.path.with_name(recording.name + VIDEO_SUFFIX))
     export_video(record, checkpoint, backend, target, scale, job.advance)
     backend.close()
     return f"written: {target}"

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from engine.atomic import remove_halves
 from engine.recordings.recording import (
     ACTIONS_LIMIT,
     ACTIONS_NAME,
     SESSION_NAME,
     VIDEO_NAME,
+    VIDEO_SUFFIX,
     SessionHeader,
     read_header,
 )
@@ -58,7 +60,9 @@ class Recording:
 
 
 def list_recordings(folder: Path) -> list[Recording]:
-    """Every recording and shared file of a folder, the newest first. Raises BadInput where it can't be looked into."""
+    """Every recording and shared file of a folder, the newest first; halves that a kill left there go. Raises BadInput
+    where it can't be looked into."""
+    remove_halves(folder, VIDEO_SUFFIX, SHARE_SUFFIX)
     try:
         entries = [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.exists() else []
     except OSError as error:

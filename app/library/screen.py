@@ -26,8 +26,9 @@ from app.menu.backdrop import draw_backdrop
 from app.menu.shelf import Shelf
 from app.outcome import Outcome
 from app.play.beginnings import branch_from
+from app.play.options import PlayOptions
 from app.play.playback import RecordedSession, RecordingEnded
-from app.play.player import Player, PlayOptions
+from app.play.player import Player
 from app.settings.file import SettingsFile
 from app.settings.schema import Settings
 from engine.session import Session

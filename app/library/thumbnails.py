@@ -27,8 +27,8 @@ class Thumbnails:
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="thumbnails")
         self._found: OrderedDict[Path, Future[Pictures]] = OrderedDict()
 
-    def get(self, video: Path) -> Pictures:
-        """Pictures uint8 [h,w,3] of a video; none while they aren't there yet, or can't be had."""
+    def get(self, video: Path) -> Pictures | None:
+        """Pictures uint8 [h,w,3] of a video: None while it is being read, an empty list where it can't be."""
         if video not in self._found:
             self._found[video] = self._reader.submit(read_pictures, video)
         self._found.move_to_end(video)
@@ -36,7 +36,7 @@ class Thumbnails:
             _, dropped = self._found.popitem(last=False)
             dropped.cancel()
         future = self._found[video]
-        return future.result() if future.done() and not future.cancelled() else []
+        return future.result() if future.done() and not future.cancelled() else None
 
     def close(self) -> None:
         """Stop reading."""

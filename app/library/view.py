@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pygame
 
-from app.drawing.pixel_font import LINE, clip_text, fit_text, text_width
+from app.drawing.pixel_font import LINE, Colour, clip_text, fit_text, text_width
 from app.drawing.widgets import (
     BACKGROUND,
     CYAN,
@@ -25,6 +25,7 @@ from app.drawing.widgets import (
     fitting_scale,
     panel,
 )
+from app.keys.gamepad import shown_hints
 from app.keys.name_entry import NameEntry
 from app.library.job import Job
 from app.library.recordings import Recording
@@ -69,15 +70,14 @@ def draw_library(target: pygame.Surface, scale: int, view: View, thumbnails: Thu
         chosen = view.first + place == view.selected
         _draw_card(target, pygame.Rect(corner, card), recording, thumbnails, chosen, scale, seconds)
     _draw_front(target, scale, view)
-    hints = [("← ↑ ↓ →", "choose"), ("Enter", "what to do"), ("Esc", "menu")]
+    hints = [("← ↑ ↓ →", "choose"), ("Enter", "play, share, delete…"), ("Esc", "menu")]
     if view.entry is not None:
-        keys = ("A", "X", "B") if view.pads else ("Enter", "Back", "Esc")
-        hints = [(keys[0], "rename"), ("↑ ↓", "letter"), (keys[1], "delete letter"), (keys[2], "back")]
+        hints = [("Enter", "rename"), ("↑ ↓", "letter"), ("Back", "delete letter"), ("Esc", "back")]
     elif view.job is not None:
         hints = [("Esc", "give up")]
     elif view.deeds:
         hints = [("↑ ↓", "choose"), ("← →", "video scale"), ("Enter", "do it"), ("Esc", "back")]
-    draw_key_row(target, hints, (width // 2, height - 10 * scale), scale)
+    draw_key_row(target, shown_hints(hints, view.pads), (width // 2, height - 10 * scale), scale)
 
 
 def _card_size(window: tuple[int, int], scale: int) -> tuple[int, int]:
@@ -105,8 +105,8 @@ def _draw_card(
     if pictures:
         _draw_picture(target, rect, pictures[int(seconds * THUMBNAIL_RATE) % len(pictures) if chosen else 0])
     else:
-        colour = RED if recording.problem else DIM
-        draw_text(target, empty_words(recording), (rect.centerx, rect.centery - 4 * scale), colour, scale, "center")
+        words, colour = empty_words(recording, pictures is None)
+        draw_text(target, words, (rect.centerx, rect.centery - 4 * scale), colour, scale, "center")
     y = rect.bottom + 4 * scale
     for number, line in enumerate(card_words(recording)):
         colour = (INK, CYAN, DIM)[number] if chosen else DIM
@@ -125,13 +125,15 @@ def _draw_picture(
     target.blit(shown, shown.get_rect(center=rect.center))
 
 
-def empty_words(recording: Recording) -> str:
-    """Why a card has no picture. Of a video that is there none may have been read yet, or none can be."""
+def empty_words(recording: Recording, reading: bool) -> tuple[str, Colour]:
+    """Why a card has no picture, and in what colour; `reading`: its video is only being read yet."""
     if recording.problem:
-        return "can't be used"
+        return "■ can't be used", RED
     if recording.shared:
-        return "shared file"
-    return "no video" if recording.video is None else "no picture yet"
+        return "shared file", DIM
+    if recording.video is None:
+        return "no video", DIM
+    return ("reading…", DIM) if reading else ("■ can't be read", RED)
 
 
 def card_words(recording: Recording) -> tuple[str, str, str]:

@@ -12,7 +12,7 @@ import pygame
 from app.drawing.look import look_of
 from app.drawing.notice import DROP_ELSEWHERE, Notice
 from app.drawing.picture import Picture, find_theme_or_first
-from app.drawing.pixel_font import CAP_HEIGHT, LINE, clip_text, render_text, text_width, wrap_text
+from app.drawing.pixel_font import CAP_HEIGHT, LINE, clip_lines, clip_text, render_text, text_width, wrap_text
 from app.drawing.widgets import (
     BACKGROUND,
     CYAN,
@@ -257,7 +257,8 @@ class Menu:
         if self._card and text_width(manifest.genre + need, scale) + 8 * scale <= rect.width:
             draw_text(target, need, (rect.right, y), DIM, scale, "right")
         y += LINE * scale
-        for line in wrap_text(manifest.description, rect.width, scale)[: rows - 2]:
+        lines = wrap_text(manifest.description, rect.width, scale)
+        for line in clip_lines(lines, rows - 2, rect.width, scale):
             draw_text(target, line, (rect.left, y), INK if chosen else DIM, scale)
             y += LINE * scale
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pygame
 
 from app.play.picture_file import read_picture
-from engine.atomic import write_atomically
+from engine.atomic import remove_halves, write_atomically
 from engine.start_picture import colours, resize, to_world
 from models.manifest import BadInput, Manifest
 
@@ -44,7 +44,8 @@ def keep_painting(folder: Path, rgb: Pixels, now: datetime) -> Path:
 
 
 def list_paintings(folder: Path) -> list[Path]:
-    """The newest, newest first."""
+    """The newest, newest first. Halves that a kill left go."""
+    remove_halves(folder, ".png")
     try:
         return sorted(folder.glob("painting-*.png"), reverse=True)[:SHOWN]
     except OSError:

@@ -28,6 +28,7 @@ from models.manifest import Manifest
 
 KEYS_SECONDS = 3.0
 TOAST_SECONDS = 2.5
+LONG_TOAST = 6.0  # for what one must not miss
 BLINK_SECONDS = 0.6
 TOAST_LINES = 3
 KEYS_WIDTH = 300  # font pixels
@@ -69,6 +70,10 @@ class Hud:
         self._notice = Notice(clock)
         self._recording_since: float | None = None
 
+    def begin(self, paused: bool, pads: bool) -> None:
+        """Another world is entered."""
+        self.help, self.paused, self.pads, self.speed = False, paused, pads, ""
+
     def show_keys(self) -> None:
         """A world is entered: its keys for three seconds."""
         self._keys_until = self._clock() + KEYS_SECONDS
@@ -79,8 +84,8 @@ class Hud:
 
     @property
     def message(self) -> str:
-        """The toast that shows now, or nothing."""
-        return self._notice.line
+        """The line that shows now, or nothing: where rewinding has come to its end, why."""
+        return (self.rewound.edge if self.rewound is not None else "") or self._notice.line
 
     def set_recording(self, recording: bool) -> None:
         """The red dot on or off."""

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from app.drawing.picture import Picture
 from app.keys.keymap import Keymap
+from app.play.playback import RecordedSession
 from engine.autoplay import Autoplayer, AutoplayMailbox
 from engine.frame import Frame
 from engine.frame_loop import FrameLoop
 from engine.mailbox import ActionMailbox, FrameMailbox
 from engine.measuring.telemetry import Telemetry
 from engine.pacing import Pacer
+from engine.recordings.numbering import Numbering
 from engine.recordings.recorder import Recorder
 from engine.session import Session
 from models.actions import Action
@@ -40,10 +42,12 @@ def make_exchanges(session: Session, autoplayer: Autoplayer | None = None, cappe
 
 @dataclass(frozen=True)
 class Rewound:
-    """How far play has been rewound: `seconds` back, and `left` is the share of the kept past still before it."""
+    """How far play has been rewound: `seconds` back, and `left` is the share of the kept past still before it. `edge`:
+    why it goes no further, once it doesn't."""
 
     seconds: float
     left: float
+    edge: str = ""
 
 
 class Round:
@@ -74,6 +78,16 @@ class Round:
         return self.manifest.name
 
     @property
+    def frame_number(self) -> int:
+        """The shown frame's number as `--from` counts: in the recording played or made, else in one begun now."""
+        if self.recorder is not None:
+            numbers: Numbering | None = self.recorder.numbers
+        else:
+            numbers = self.session.numbers if isinstance(self.session, RecordedSession) else None
+        number = None if numbers is None else numbers.number(self.newest.index)
+        return self.newest.index if number is None else number
+
+    @property
     def error(self) -> Exception | None:
         """Why the loop has ended by itself; None while it runs."""
         return None if self.loop.running else self.loop.error
@@ -85,7 +99,21 @@ class Round:
         if cursor is None or timeline is None:
             return None
         newest, oldest, rate = self.session.index, timeline.oldest or 0, self.manifest.tick_rate
-        return Rewound((newest - cursor) / rate, (cursor - oldest) / max(1, newest - oldest))
+        edge = "" if cursor > oldest else self._edge(oldest)
+        return Rewound((newest - cursor) / rate, (cursor - oldest) / max(1, newest - oldest), edge)
+
+    def _edge(self, oldest: int) -> str:
+        if oldest == 0:
+            return "this is where play began"
+        if oldest == self.session.loaded_at:
+            return "the game was loaded here: its past isn't kept"
+        return "this is as far back as is kept"
+
+    def wear(self, palette: str | None) -> None:
+        """Show the world in these colours; None keeps those it has."""
+        if palette is not None:
+            self.picture.set_theme(palette)
+            self.picture.load(self.newest.pixels)
 
     def set_speed(self, speed: float) -> None:
         """Slow motion below 1, fast forward above."""

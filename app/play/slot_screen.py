@@ -9,7 +9,19 @@ import pygame
 
 from app.drawing.picture import Picture, theme_names
 from app.drawing.pixel_font import LINE, fit_text
-from app.drawing.widgets import BACKGROUND, CYAN, DIM, FAINT, INK, RED, YELLOW, draw_key_row, draw_text, panel
+from app.drawing.widgets import (
+    BACKGROUND,
+    CYAN,
+    DIM,
+    FAINT,
+    INK,
+    RED,
+    YELLOW,
+    draw_key_row,
+    draw_text,
+    fitting_scale,
+    panel,
+)
 from app.keys.keymap import Command
 from app.play.slots import Slot
 from models.manifest import Manifest
@@ -30,6 +42,8 @@ BACK = (pygame.K_ESCAPE, pygame.K_BACKSPACE)
 CONFIRM = (pygame.K_RETURN, pygame.K_KP_ENTER, pygame.K_SPACE)
 GAP = 8  # font pixels
 HEAD, WORDS, FOOT = 22, 2 * LINE + 4, 20
+CARD = 76  # font pixels that a card's words need across
+NEEDED = COLUMNS * (CARD + GAP) + GAP, 2 * (WORDS + GAP + LINE) + HEAD + FOOT
 
 
 @dataclass(frozen=True)
@@ -84,6 +98,7 @@ class SlotScreen:
 
     def draw(self, target: pygame.Surface, scale: int) -> None:
         """Over the whole window."""
+        scale = fitting_scale(NEEDED, target.get_size(), scale)
         grid = self._grid(target.get_rect(), scale)
         target.blit(panel(grid.box.size, 240, edge=scale), grid.box)
         title = "save to which slot?" if self._saving else "load which slot?"
@@ -101,7 +116,7 @@ class SlotScreen:
         wide = (window.width - (COLUMNS + 3) * GAP * scale) // COLUMNS
         high = (window.height - (HEAD + FOOT + 4) * scale) // rows - (WORDS + GAP) * scale
         pixel = max(1, min(wide // self._manifest.width, high // self._manifest.height))
-        card = max(self._manifest.width * pixel, 76 * scale), self._manifest.height * pixel + (WORDS + GAP) * scale
+        card = max(self._manifest.width * pixel, CARD * scale), self._manifest.height * pixel + (WORDS + GAP) * scale
         box = pygame.Rect(0, 0, COLUMNS * (card[0] + GAP * scale) + GAP * scale, rows * card[1] + (HEAD + FOOT) * scale)
         box.center = window.center
         return Grid(pixel, card, box)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.atomic import remove_halves
 from engine.checkpoint import Checkpoint
-from engine.time_travel.save import Save, read_save
+from engine.time_travel.save import SAVE_SUFFIX, Save, read_save
 from models.manifest import BadInput
 
 SLOTS = 6  # a world
@@ -24,11 +25,12 @@ class Slot:
 
 def slot_path(saves: Path, world: str, number: int) -> Path:
     """The file of slot `number`, from 1, of a world."""
-    return saves / world / f"slot-{number}.save"
+    return saves / world / f"slot-{number}{SAVE_SUFFIX}"
 
 
 def read_slots(saves: Path, checkpoint: Checkpoint) -> list[Slot]:
-    """Every slot of a world. A file that can't be used is kept as it is and told."""
+    """Every slot of a world. A file that can't be used is kept as it is and told; halves that a kill left go."""
+    remove_halves(saves / checkpoint.manifest.name, SAVE_SUFFIX)
     return [_read_slot(number, slot_path(saves, checkpoint.manifest.name, number), checkpoint) for number in _NUMBERS]
 
 

@@ -15,10 +15,11 @@ import yaml
 from pydantic import ValidationError
 
 from app.keys.keymap import Command
-from app.settings.schema import Settings, default_settings_path, field_note, key_problem
+from app.settings.schema import Settings, default_settings_path, field_note, key_problem, world_key_problem
 from engine.checkpoint import known_worlds
 from models.actions import Action
-from models.manifest import BadInput, read_manifest
+from models.manifest import BadInput, Manifest, read_manifest
+from models.problem import shown
 
 SETTINGS_LIMIT = 64 << 10  # bytes
 PROBLEMS = 8  # told at most
@@ -154,7 +155,7 @@ def _repeated(node: yaml.Node | None) -> Iterator[tuple[int, str, str]]:
         for key, value in found.value:
             if not isinstance(key, yaml.ScalarNode):
                 continue
-            name, line = f"{place}{_show(key.value)}", key.start_mark.line + 1
+            name, line = f"{place}{shown(key.value)}", key.start_mark.line + 1
             if (key.tag, key.value) in lines:
                 yield (
                     line,
@@ -171,7 +172,7 @@ def _read_fields(document: dict[Any, Any], node: yaml.Node | None, path: Path, p
         wrong = _first_wrong(document)
         if isinstance(wrong, Settings):
             astray = [
-                f"{path}:{_line(node, place)}: {'.'.join(map(_show, place))}: {words}"
+                f"{path}:{_line(node, place)}: {'.'.join(map(shown, place))}: {words}"
                 for place, words in _astray(wrong)
             ]
             return Reading(wrong, _shorten(problems + astray))
@@ -180,8 +181,7 @@ def _read_fields(document: dict[Any, Any], node: yaml.Node | None, path: Path, p
         if not reached:
             break
         line = _line(node, reached)
-        shown = ".".join(_show(part) for part in reached)
-        problems.append(f"{path}:{line}: {shown}: {expected}")
+        problems.append(f"{path}:{line}: {'.'.join(map(shown, reached))}: {expected}")
         document = _without(document, reached)
     return Reading(Settings(), _shorten([*problems, f"{path}: document: too much is wrong in it; defaults are used"]))
 
@@ -201,7 +201,14 @@ def _first_wrong(document: dict[Any, Any]) -> Settings | tuple[tuple[Any, ...], 
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         return first["loc"], _expected(first)
-    return key_problem(settings) or settings
+    return key_problem(settings) or world_key_problem(settings, _manifests()) or settings
+
+
+def _manifests() -> Iterator[Manifest]:
+    """Those of the worlds that are here; a broken one is told of where it is played."""
+    for folder in known_worlds():
+        with contextlib.suppress(BadInput):
+            yield read_manifest(folder)
 
 
 def _astray(settings: Settings) -> Iterator[tuple[Place, str]]:
@@ -217,7 +224,7 @@ def _astray(settings: Settings) -> Iterator[tuple[Place, str]]:
         with contextlib.suppress(BadInput):  # a broken world is told of where it is played
             known = read_manifest(folders[world]).palettes if world in folders else {palette: []}
             if known and palette not in known:
-                yield ("theme", world), f"expected one of {', '.join(known)}, found {_show(palette)}"
+                yield ("theme", world), f"expected one of {', '.join(known)}, found {shown(palette)}"
 
 
 def _meant(name: Hashable) -> str:
@@ -227,24 +234,13 @@ def _meant(name: Hashable) -> str:
 
 
 def _expected(error: Any) -> str:
-    place, found = error["loc"], _show(error["input"])
+    place, found = error["loc"], shown(error["input"])
     if error["type"] == "value_error":
         return f"{str(error['msg']).removeprefix('Value error, ')}, found {found}"
     if place[-1] == "[key]":
         known: type[Action] | type[Command] = Action if place[0] == "keys" else Command
         return f"expected one of {', '.join(known)}" if place[0] in ("keys", "commands") else "expected a name"
     return f"expected {field_note(str(place[0])).expected}, found {found}"
-
-
-def _show(value: object) -> str:
-    if isinstance(value, dict | list | tuple):
-        return "a list" if not isinstance(value, dict) else "fields"
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "null"}[value]
-    if isinstance(value, int) and value.bit_length() > 64:
-        return "a long number"
-    text = " ".join(str(value)[: 2 * _FOUND].split())
-    return text if len(text) <= _FOUND else f"{text[:_FOUND]}…"
 
 
 def _reach(document: Any, place: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -272,8 +268,8 @@ def _line(node: yaml.Node | None, place: tuple[Any, ...]) -> int:
     for part in place:
         if not isinstance(node, yaml.MappingNode):
             break
-        shown = _show(part)
+        name = shown(part)
         for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and _show(_value(loader, key)) == shown:
+            if isinstance(key, yaml.ScalarNode) and shown(_value(loader, key)) == name:
                 line, node = key.start_mark.line + 1, value
     return line

@@ -4,6 +4,7 @@ files (reading, file) and screens (screen).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,10 +13,10 @@ from typing import Annotated
 from platformdirs import user_config_path, user_data_path, user_videos_path
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from app.keys.keymap import COMMAND_KEYS, Command, chosen_keys, key_code
+from app.keys.keymap import COMMAND_KEYS, Command, chosen_keys, command_codes, key_code, world_keys
 from engine.backends.wish import BackendName
 from models.actions import Action
-from models.manifest import BadInput
+from models.manifest import BadInput, Manifest
 
 MENU_COMMANDS = (Command.FULLSCREEN, Command.MENU)  # they count in the menus too, also while a name is typed
 MENU_KEYS = frozenset(
@@ -214,4 +215,28 @@ def key_problem(settings: Settings) -> tuple[tuple[str, ...], str] | None:
                     return place, f"expected a free key, but {name!r} is {taken[code]}"
                 if used.setdefault(code, action) is not action:
                     return place, f"expected a free key, but {name!r} is {used[code]}"
+    return None
+
+
+def world_key_problem(settings: Settings, manifests: Iterable[Manifest]) -> tuple[tuple[str, ...], str] | None:
+    """As `key_problem`, the first choice that takes a key which a world has by itself, or has for another action."""
+    commands = command_codes(settings.command_keys)
+    for manifest in manifests if settings.commands or settings.keys else ():
+        chosen = settings.keys.get(manifest.name, {})
+        used: dict[int, Action] = {}
+        for action, names in world_keys(manifest, chosen).items():
+            for name in names:
+                try:
+                    code = key_code(name, "")
+                except BadInput:  # the world's own mistake, told where it is opened
+                    continue
+                command, other = commands.get(code), used.setdefault(code, action)
+                if command is not None and command in settings.commands:
+                    rest = f"{action} in {manifest.name}"
+                    return ("commands", command.value), f"expected a free key, but {name!r} is {rest}"
+                if command is not None and action in chosen:
+                    return ("keys", manifest.name, action.value), f"expected a free key, but {name!r} is {command}"
+                if other is not action and (action in chosen or other in chosen):
+                    blamed, owner = (action, other) if action in chosen else (other, action)
+                    return ("keys", manifest.name, blamed.value), f"expected a free key, but {name!r} is {owner}"
     return None

@@ -202,14 +202,24 @@ class SettingsScreen:
             row = self.rows[self.selected]
             lines = [Line(r.title, (r.shown(settings),), when(r).value, isinstance(r, ChoiceRow)) for r in self.rows]
             meaning = f"{field_note(row.name).meaning} ({when(row)})"
-            return View("settings", where, lines, self.selected, meaning, self.message, self.file.problems, self.entry)
+            return View(
+                "settings",
+                where,
+                lines,
+                self.selected,
+                meaning,
+                self.message,
+                self.file.problems,
+                self.entry,
+                pads=self.pads.connected,
+            )
         entries = key_entries(self.page)
         lines = [
             Line(title, shown_pair(keys_of(settings, entry, self.page.manifest)), "", False) for entry, title in entries
         ]
         return View(
             self.page.title,
-            "Enter, then press the key or the gamepad's button that you want",
+            "Enter, then the new key or button",
             lines,
             self.key_selected,
             "keys of both kinds: on the keyboard, on a gamepad (live)",
@@ -217,6 +227,7 @@ class SettingsScreen:
             self.file.problems,
             capture=None if capture is None else (entries[self.key_selected][1], capture),
             columns=("keyboard", "gamepad"),
+            pads=self.pads.connected,
         )
 
 

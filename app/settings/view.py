@@ -24,6 +24,7 @@ from app.drawing.widgets import (
     key_row_height,
     panel,
 )
+from app.keys.gamepad import shown_hints
 from app.keys.name_entry import NameEntry
 
 STEP = LINE + 4  # font pixels from one line of the list to the next
@@ -31,7 +32,7 @@ HEAD = 30
 WIDEST = 420
 HINTS = [("↑ ↓", "choose"), ("← →", "change"), ("Enter", "open"), ("Del", "as it came"), ("Esc", "menu")]
 PAGE_HINTS = [("↑ ↓", "choose"), ("Enter", "take a key"), ("Del", "as it came"), ("Esc", "back")]
-ENTRY_HINTS = [("Enter", "take it"), ("↑ ↓", "letter"), ("Esc", "back")]
+ENTRY_HINTS = [("Enter", "take it"), ("↑ ↓", "letter"), ("Back", "delete letter"), ("Esc", "back")]
 CAPTURE_HINTS = [("Esc", "leave it")]
 
 
@@ -59,6 +60,7 @@ class View:
     entry: NameEntry | None = None
     capture: tuple[str, float] | None = None
     columns: tuple[str, ...] = ()
+    pads: bool = False  # whether a gamepad is there
 
 
 def draw_settings(target: pygame.Surface, scale: int, view: View, look: Look) -> None:
@@ -68,6 +70,7 @@ def draw_settings(target: pygame.Surface, scale: int, view: View, look: Look) ->
     under = fit_text(view.under, width - 20 * scale, scale)
     draw_text(target, under, (width // 2, 17 * scale), DIM, scale, "center")
     hints = ENTRY_HINTS if view.entry else CAPTURE_HINTS if view.capture else PAGE_HINTS if view.columns else HINTS
+    hints = hints if view.capture else shown_hints(hints, view.pads)  # a captured button would be taken
     keys_at = height - 10 * scale
     draw_key_row(target, hints, (width // 2, keys_at), scale)
     bottom = keys_at - key_row_height(hints, width - 8 * scale, scale) - 4 * scale

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from engine.atomic import TEMPORARY
+from engine.atomic import temporary_path
 from models.manifest import BadInput
 
 
@@ -16,7 +15,7 @@ def check_target(path: Path, option: str) -> None:
     try:
         if path.is_dir():
             raise BadInput(f"{path}: {option}: expected a file's name, found a folder")
-        tried = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+        tried = temporary_path(path)
         tried.touch()
         tried.unlink()
     except OSError as error:

@@ -25,6 +25,7 @@ from engine.atomic import write_atomically
 from engine.backends.base import BackendInfo
 from engine.frame import Frame
 from engine.measuring.machine import package_version
+from engine.recordings.numbering import Numbering
 from engine.recordings.recording import (
     ACTIONS_NAME,
     ENTRIES_LIMIT,
@@ -59,6 +60,7 @@ class Recorder:
         self.problem: str | None = None
         self.video_problem: str | None = None
         self.dropped_pictures = 0
+        self.numbers = Numbering()
         self._palette = palette
         self._clock = clock
         self._changed = threading.Condition()
@@ -90,6 +92,7 @@ class Recorder:
         manifest = session.checkpoint.manifest
         header = _header(session, self._palette)
         self._colours = _colours(manifest, header.palette)
+        self.numbers = Numbering(len(session.history))
         self._events = len(session.ran_on) - 1
         self._entries = len(session.history) + self._events
         if self._is_full(0):
@@ -107,15 +110,18 @@ class Recorder:
         if self._session is not None and (info := self._session.backend.info) != self._ran_on:
             self._ran_on = info
             self._add_line(_backend_line(info), event=True)
+        self.numbers.add()
         self._add_line(_line(index=frame.index, action=frame.action.value, tokens_digest=frame.tokens_digest))
         self._add_picture(frame.pixels, wait)
 
     def add_reset(self, start: Start, rng_seed: int) -> None:
         """The session begins anew; its frame 0 is added next."""
+        self.numbers.reset()
         self._add_line(_line(event="reset", **start_fields(start), rng_seed=rng_seed), event=True)
 
     def add_rewind(self, index: int) -> None:
         """Play went back to frame `index`; the frame after it is added next."""
+        self.numbers.rewind_to(index)
         self._add_line(_line(event="rewind_to", index=index), event=True)
 
     def finish(self) -> None:

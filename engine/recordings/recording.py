@@ -17,14 +17,15 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 
 from engine.bounded_file import check_bounded
 from engine.measuring.machine import MOST_THREADS
-from engine.recordings.problem import field_problem
 from engine.start import START_LIMIT
 from models.actions import Action
 from models.manifest import BadInput, read_yaml
+from models.problem import first_problem
 
 SESSION_NAME = "session.yaml"
 ACTIONS_NAME = "actions.ndjson"
-VIDEO_NAME = "video.mp4"
+VIDEO_SUFFIX = ".mp4"
+VIDEO_NAME = f"video{VIDEO_SUFFIX}"
 
 HEADER_LIMIT = 1 << 16  # bytes
 ACTIONS_LIMIT = 1 << 26  # bytes; so many entries are about 40 MB
@@ -149,7 +150,7 @@ def read_header(folder: Path) -> SessionHeader:
     try:
         return SessionHeader.model_validate(document)
     except ValidationError as error:
-        raise BadInput(f"{path}: {field_problem(error)}") from error
+        raise BadInput(f"{path}: {first_problem(error)}") from error
 
 
 def _read_entries(path: Path) -> tuple[list[Entry], bool]:
@@ -188,7 +189,7 @@ def _read_entry(place: str, line: bytes) -> Entry:
     try:
         entry = _FRAME.validate_python(document)
     except ValidationError as error:
-        raise BadInput(f"{place}: {field_problem(error)}") from error
+        raise BadInput(f"{place}: {first_problem(error)}") from error
     if entry.tokens_digest is None:
         raise BadInput(f"{place}: tokens_digest: expected 16 hex digits")
     return entry
@@ -202,7 +203,7 @@ def read_event(place: str, document: Any) -> Event:
     try:
         return _EVENTS[name].model_validate(document)
     except ValidationError as error:
-        raise BadInput(f"{place}: {field_problem(error)}") from error
+        raise BadInput(f"{place}: {first_problem(error)}") from error
 
 
 def check_count(place: str, entries: int, events: int) -> None:

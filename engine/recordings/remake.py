@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.atomic import temporary_path
 from engine.backends.base import Backend
 from engine.checkpoint import Checkpoint
 from engine.frame import Frame
@@ -66,7 +67,7 @@ def export_video(
     )
     colours = None if palette is None else np.array(manifest.palettes[palette], np.uint8)
     frames = replay(record, checkpoint, backend)
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = temporary_path(path)
     try:
         video = VideoWriter(temporary, manifest.picture_shape, manifest.tick_rate, scale)
         try:

@@ -21,7 +21,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.atomic import write_atomically
 from engine.bounded_file import read_bounded
-from engine.recordings.problem import field_problem
 from engine.recordings.recording import (
     ENTRIES_LIMIT,
     EVENTS_LIMIT,
@@ -41,6 +40,7 @@ from engine.recordings.recording import (
 from engine.time_travel.history import DIGEST_BYTES
 from models.actions import Action
 from models.manifest import BadInput
+from models.problem import first_problem
 
 SHARE_SUFFIX = ".dreamcade"
 DIGEST_EVERY = 30  # frames
@@ -112,7 +112,7 @@ def read_share(path: Path) -> SessionRecord:
     try:
         share = Share.model_validate(json.loads(read_bounded(path, FILE_LIMIT)))
     except ValidationError as error:
-        raise BadInput(f"{path}: {field_problem(error)}") from error
+        raise BadInput(f"{path}: {first_problem(error)}") from error
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{path}: file: expected a shared session in JSON") from error
     return SessionRecord(path, share.header, tuple(_entries(path, share)), torn=False, shared=True)

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite, nan, prod
@@ -19,10 +17,9 @@ from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-import psutil
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.atomic import TEMPORARY, write_atomically
+from engine.atomic import remove_halves, write_atomically
 from engine.backends.base import BackendInfo
 from engine.bounded_file import read_bounded
 from engine.checkpoint import Checkpoint
@@ -32,9 +29,11 @@ from engine.start import START_LIMIT, PictureStart, Start, start_text, start_tok
 from engine.time_travel.history import DIGEST_BYTES
 from engine.time_travel.moment import Moment
 from models.actions import Action
-from models.manifest import BadInput, Manifest, first_problem
+from models.manifest import BadInput, Manifest
+from models.problem import first_problem
 
 MAGIC = b"dreamcade save\n"
+SAVE_SUFFIX = ".save"
 HEADER_LIMIT = 1 << 16  # bytes
 SAVE_LIMIT = 1 << 29  # bytes
 INDEX_LIMIT = 1 << 24  # frames: six days at 30 ticks
@@ -133,20 +132,10 @@ def write_save(path: Path, data: bytes) -> None:
     """Write a file that appears whole or not at all. Raises BadInput where it can't be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_halves(path)
+        remove_halves(path.parent, SAVE_SUFFIX)
         write_atomically(path, data)
     except OSError as error:
         raise BadInput(f"{path}: save: cannot be written ({error.strerror or error})") from error
-
-
-def _remove_halves(path: Path) -> None:
-    """Remove what processes that were killed while they wrote this file have left. Raises OSError."""
-    name = re.compile(re.escape(f".{path.name}.") + r"(\d{1,9})" + re.escape(TEMPORARY))
-    for found in path.parent.iterdir():
-        writer = name.fullmatch(found.name)
-        if writer and not psutil.pid_exists(int(writer[1])):
-            with suppress(OSError):  # it does no harm but to take room
-                found.unlink()
 
 
 def read_save(path: Path, checkpoint: Checkpoint) -> Save:

@@ -23,7 +23,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from app.drawing.window import Window
 from app.menu.shelf import Shelf
-from app.play.player import Player, PlayOptions
+from app.play.options import PlayOptions
+from app.play.player import Player
 from app.settings.schema import Settings
 from engine.backends.wish import BackendWish
 
@@ -224,6 +225,14 @@ def tap() -> Callable[..., None]:
 def turns() -> Turns:
     """Let a player go on until something is so."""
     return turn_until
+
+
+@pytest.fixture
+def playing(player: Player, turns: Turns) -> Player:
+    """A player in the world `hills`, some frames in."""
+    player.enter("hills")
+    turns(player, lambda: player.round is not None and player.round.newest.index >= 3)
+    return player
 
 
 @pytest.fixture

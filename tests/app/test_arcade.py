@@ -16,7 +16,8 @@ from app.library.screen import Library
 from app.menu.menu import Menu, Place
 from app.outcome import Outcome
 from app.painter.screen import Deed, Painter
-from app.play.player import Player, PlayOptions
+from app.play.options import PlayOptions
+from app.play.player import Player
 from app.settings.file import SettingsFile
 from app.settings.schema import Settings
 from app.settings.screen import SettingsScreen

@@ -13,8 +13,9 @@ from app.arcade import run_arcade
 from app.menu.menu import Menu
 from app.painter.paintings import list_paintings, paintings_folder
 from app.painter.screen import Painter
+from app.play.options import PlayOptions
 from app.play.picture_screen import PictureScreen
-from app.play.player import Player, PlayOptions
+from app.play.player import Player
 from app.settings.file import SettingsFile
 from app.settings.reading import read_settings
 from app.settings.schema import Settings

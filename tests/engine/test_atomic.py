@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from engine.atomic import write_atomically
+from engine.atomic import remove_halves, temporary_path, write_atomically
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:
@@ -30,3 +32,15 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["settings.yaml"]
+
+
+def test_halves_of_killed_writers_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+    writer = subprocess.Popen([sys.executable, "-c", ""])
+    writer.wait()
+    kept = [tmp_path / "one.save", temporary_path(tmp_path / "one.save"), tmp_path / f".notes.txt.{writer.pid}.tmp"]
+    halves = [tmp_path / f".{name}.{writer.pid}.tmp" for name in ("one.save", "two.save", "three.mp4")]
+    for path in (*kept, *halves):
+        path.write_bytes(b"half")
+    remove_halves(tmp_path, ".save", ".mp4")
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
+    remove_halves(tmp_path / "nowhere", ".save")

@@ -55,6 +55,17 @@ def test_a_wrong_field_is_named_in_one_line(
     assert MANIFEST_NAME in line
 
 
+def test_no_words_of_the_checking_library_are_passed_on(tmp_path: Path, document: dict[str, Any]) -> None:
+    """Every field with a value of every other kind."""
+    for field in Manifest.model_fields:
+        for value in (None, [], {}, "", "?", -1, 0.5, True, [[]], {"a": {}}):
+            try:
+                read_manifest(_write(tmp_path, document | {field: value}))
+            except BadInput as error:
+                words = str(error)
+                assert "should" not in words and "Value error" not in words and "\n" not in words, words
+
+
 @pytest.mark.parametrize("name", ["../outside.onnx", "/etc/passwd", "a\\b", "c:x", MANIFEST_NAME])
 def test_a_file_outside_the_folder_is_refused(tmp_path: Path, document: dict[str, Any], name: str) -> None:
     document["files"][name] = {"bytes": 1, "sha256": "0" * 64}

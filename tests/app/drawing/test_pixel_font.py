@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.drawing import pixel_font
-from app.drawing.pixel_font import ROWS, fit_text, parse_font, render_text, text_mask, text_width, wrap_text
+from app.drawing.pixel_font import ROWS, clip_lines, fit_text, parse_font, render_text, text_mask, text_width, wrap_text
 
 
 def test_every_printable_character_and_every_used_sign_has_its_own_glyph() -> None:
@@ -61,3 +61,10 @@ def test_fitted_text_fits_and_keeps_its_end(text: str, width: int) -> None:
 def test_a_row_with_a_missing_cell_is_told() -> None:
     with pytest.raises(ValueError, match="one cell a character"):
         parse_font("= A B\n#.# ###\n###")
+
+
+def test_lines_that_are_left_out_are_told_by_an_ellipsis() -> None:
+    lines = wrap_text("run and jump through hills that never end", 60)
+    assert len(lines) > 2 and clip_lines(lines, len(lines), 60) == lines and clip_lines(lines, 0, 60) == []
+    clipped = clip_lines(lines, 2, 60)
+    assert clipped[0] == lines[0] and clipped[1].endswith("…") and text_width(clipped[1]) <= 60

@@ -9,9 +9,10 @@ import pygame
 import pytest
 
 from app.arcade import run_arcade
-from app.keys.gamepad import PAD_CODES, Gamepads, menu_key
+from app.keys.gamepad import PAD_CODES, Gamepads, menu_key, shown_hints
 from app.keys.keymap import COMMAND_KEYS, Command, Keymap, chosen_keys, command_codes, shown_keys
-from app.play.player import Player, PlayOptions
+from app.play.options import PlayOptions
+from app.play.player import Player
 from app.settings.file import SettingsFile
 from app.settings.reading import read_settings
 from app.settings.schema import Settings
@@ -208,3 +209,9 @@ def _visit(seen: list[str]):  # type: ignore[no-untyped-def]  # a coroutine betw
     seen.append("menu again")
     tap(pygame.CONTROLLER_BUTTON_B)
     yield
+
+
+def test_hints_name_the_buttons_where_there_is_a_gamepad() -> None:
+    hints = [("↑ ↓", "choose"), ("Del", "as it came"), ("Esc", "back")]
+    assert shown_hints(hints, pads=False) == hints
+    assert shown_hints(hints, pads=True) == [("↑ ↓", "choose"), ("X", "as it came"), ("B", "back")]

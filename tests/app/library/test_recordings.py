@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,3 +130,15 @@ def test_deleted_it_lies_in_the_trash_whole(make: Make) -> None:
         assert trashed.parent == folder.parent / TRASH and (trashed / "actions.ndjson").is_file()
         assert list_recordings(folder.parent) == []
     assert sorted(path.name for path in trashed.parent.iterdir()) == ["a", "a-2"]
+
+
+def test_listing_removes_what_a_killed_export_left(make: Make) -> None:
+    writer = subprocess.Popen([sys.executable, "-c", ""])
+    writer.wait()
+    folder = make("a").parent
+    half = folder / f".a.mp4.{writer.pid}.tmp"
+    living = folder / f".a.mp4.{os.getpid()}.tmp"
+    for path in (half, living):
+        path.write_bytes(b"half")
+    assert [recording.name for recording in list_recordings(folder)] == ["a"]
+    assert living.exists() and not half.exists()

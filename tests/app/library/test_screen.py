@@ -11,6 +11,7 @@ import pygame
 import pytest
 
 from app.drawing.notice import DROP_ELSEWHERE
+from app.drawing.widgets import DIM, RED
 from app.drawing.window import Window
 from app.keys.gamepad import Gamepads
 from app.library.screen import Library
@@ -301,10 +302,15 @@ def test_a_picture_dropped_here_is_answered(library: Library) -> None:
     assert library.message == DROP_ELSEWHERE
 
 
-def test_a_video_that_has_not_been_read_yet_is_not_said_to_be_missing(library: Library) -> None:
+def test_a_video_being_read_is_told_from_one_that_cannot_be_read(library: Library) -> None:
     recording = library.recordings[library.selected]
-    assert recording.video is not None and empty_words(recording) == "no picture yet"
+    assert recording.video is not None
+    reading, broken = empty_words(recording, reading=True), empty_words(recording, reading=False)
+    assert reading == ("reading…", DIM) and broken == ("■ can't be read", RED)
+    recording.video.write_bytes(b"no video at all")
+    until(library, lambda: library._thumbnails.get(recording.video) is not None)
+    assert library._thumbnails.get(recording.video) == []
     recording.video.unlink()
-    assert empty_words(recording) == "no video"
-    assert empty_words(replace(recording, shared=True)) == "shared file"
-    assert empty_words(replace(recording, problem="broken")) == "can't be used"
+    assert empty_words(recording, reading=False) == ("no video", DIM)
+    assert empty_words(replace(recording, shared=True), reading=False) == ("shared file", DIM)
+    assert empty_words(replace(recording, problem="broken"), reading=False) == ("■ can't be used", RED)

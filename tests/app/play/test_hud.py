@@ -18,14 +18,6 @@ Tap = Callable[..., None]
 Turns = Callable[..., None]
 
 
-@pytest.fixture
-def playing(player: Player, turns: Turns) -> Player:
-    """A player in the world `hills`, some frames in."""
-    player.enter("hills")
-    turns(player, lambda: player.round is not None and player.round.newest.index >= 3)
-    return player
-
-
 @pytest.mark.parametrize("width", [200, 330, 512, 900])
 @pytest.mark.parametrize("scale", [1, 2, 5])
 def test_the_words_of_rewinding_never_lie_over_each_other(
@@ -51,7 +43,7 @@ def test_the_help_keeps_large_letters_beside_the_figures_and_turns_its_pages(
     shown: list[tuple[int, int, int]] = []
     monkeypatch.setattr(drawn, "draw_help", lambda *given: shown.append((given[3], len(given[2]), given[5])))
     playing.apply(playing.settings.model_copy(update={"text_scale": 3.0}))
-    playing.overlay_shown = True
+    playing.stage.overlay_shown = True
     for page in (0, 1):
         tap(pygame.K_h)
         playing.poll()

@@ -14,8 +14,9 @@ from app.drawing.window import Window
 from app.menu.shelf import Shelf
 from app.outcome import Outcome
 from app.play.beginnings import begin_from_picture
+from app.play.options import PlayOptions
 from app.play.picture_screen import PictureScreen
-from app.play.player import Player, PlayOptions
+from app.play.player import Player
 from app.play.slot_screen import SlotScreen
 from app.settings.schema import Settings
 from engine.backends.onnx import OnnxBackend
@@ -36,14 +37,6 @@ def picture(tmp_path: Path) -> Path:
     path = tmp_path / "blocks.png"
     pygame.image.save(pygame.surfarray.make_surface(day[indices].swapaxes(0, 1)), str(path))
     return path
-
-
-@pytest.fixture
-def playing(player: Player, turns: Turns) -> Player:
-    """A player in the world `hills`, some frames in."""
-    player.enter("hills")
-    turns(player, lambda: player.round is not None and player.round.newest.index >= 3)
-    return player
 
 
 def drop(path: Path) -> None:
@@ -68,7 +61,7 @@ def test_a_dropped_picture_is_shown_and_then_played(
     turns(playing, lambda: isinstance(playing.round.session.start, PictureStart))
     turns(playing, lambda: playing.round.session.index > 5)
     assert playing.round.picture.theme == "day" and playing.screen is None
-    playing.overlay_shown = True
+    playing.stage.overlay_shown = True
     playing.draw()
     checkpoint = playing.round.session.checkpoint
     playing.leave()

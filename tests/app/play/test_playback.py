@@ -83,3 +83,15 @@ def test_the_first_frame_that_differs_is_kept(checkpoint: Checkpoint, recording:
         while True:
             session.step(Action.NOOP)
     assert session.differs_at == 3
+
+
+def test_who_takes_over_can_rewind_what_was_shown(checkpoint: Checkpoint, recording: tuple[Path, list[str]]) -> None:
+    folder, digests = recording
+    session = RecordedSession(read_session(folder), checkpoint, OnnxBackend(checkpoint, 1))
+    while session.rng_seed != 8 or session.index < 3:
+        session.step(Action.NOOP)
+    assert session.numbers is not None and session.numbers.number(session.index) == 8
+    session.take_over()
+    assert session.step(Action.LEFT).index == 4
+    assert session.rewind_to(1).tokens_digest == digests[6]
+    assert session.step(Action.JUMP).index == 2 and session.differs_at is None

@@ -15,7 +15,8 @@ from app.drawing.look import look_of
 from app.drawing.window import Window
 from app.menu.shelf import Shelf, build_session
 from app.outcome import Outcome
-from app.play.player import Player, PlayOptions
+from app.play.options import PlayOptions
+from app.play.player import Player
 from app.settings.file import SettingsFile
 from app.settings.schema import Settings
 from engine.backends.onnx import OnnxBackend
@@ -30,18 +31,10 @@ Tap = Callable[..., None]
 Turns = Callable[..., None]
 
 
-@pytest.fixture
-def playing(player: Player, turns: Turns) -> Player:
-    """A player in the world `hills`, some frames in."""
-    player.enter("hills")
-    turns(player, lambda: player.round is not None and player.round.newest.index >= 3)
-    return player
-
-
 def test_world_plays_and_is_drawn_with_its_palette(playing: Player, window: Window) -> None:
     assert playing.round is not None
     playing.draw()
-    _, place = playing._layout()
+    _, place = playing.stage.layout(playing.round)
     newest = playing.round.newest
     colours = np.array(playing.round.manifest.palettes["day"])
     shown = window.surface.get_at((place.left + 1, place.top + 1))[:3]
@@ -156,6 +149,44 @@ def test_holding_rewind_goes_back_and_letting_go_plays_on(playing: Player, tap: 
     record = read_session(recorder.folder)
     assert any(isinstance(entry, RewindEvent) for entry in record.entries)
     assert verify(record, checkpoint, OnnxBackend(checkpoint, 1)).same
+
+
+def test_rewinding_says_why_it_goes_no_further(playing: Player, tap: Tap, turns: Turns) -> None:
+    assert playing.round is not None
+    tap(pygame.K_BACKSPACE)
+    turns(playing, lambda: playing.hud.message == "this is where play began")
+    tap(pygame.K_BACKSPACE, down=False)
+    turns(playing, lambda: playing.round.loop.rewinding is None)
+    moment = playing.round.loop.call(Session.moment)
+    turns(playing, moment.done)
+    playing.round.loop.request_reset(2, 9)
+    playing.round.loop.resume_at(moment.result())
+    turns(playing, lambda: playing.round.session.loaded_at is not None)
+    tap(pygame.K_BACKSPACE)
+    turns(playing, lambda: playing.round.loop.rewinding is not None)
+    edge = (
+        "the game was loaded here: its past isn't kept" if moment.result().frame.index else "this is where play began"
+    )
+    turns(playing, lambda: playing.hud.message == edge)
+    playing.draw()
+
+
+def test_the_frame_that_is_told_is_the_recordings(playing: Player, tap: Tap, turns: Turns) -> None:
+    """As --from counts, whatever lies before the last new start."""
+    assert playing.round is not None
+    tap(pygame.K_r)
+    turns(playing, lambda: playing.round.recorder is not None and playing.round.recorder.frames > 5)
+    tap(pygame.K_F3)
+    seed = playing.round.session.rng_seed
+    turns(playing, lambda: playing.round.session.rng_seed != seed)
+    tap(pygame.K_p)
+    turns(playing, lambda: playing.round.loop.paused)
+    tap(pygame.K_n)
+    index = playing.round.session.index
+    turns(playing, lambda: playing.round.newest is playing.round.session.frame and playing.round.newest.index > index)
+    number, folder = playing.round.frame_number, playing.round.recorder.folder
+    playing.leave()
+    assert number == read_session(folder).frames - 1 > index
 
 
 def test_losing_the_keyboard_ends_rewinding(playing: Player, tap: Tap, turns: Turns) -> None:
@@ -295,9 +326,9 @@ def test_a_recording_that_cannot_begin_is_told_and_play_goes_on(
 
 def test_overlay_draws_beside_the_picture(playing: Player, tap: Tap, turns: Turns, window: Window) -> None:
     tap(pygame.K_F1)
-    turns(playing, lambda: playing.overlay_shown)
-    area, place = playing._layout()
-    assert area.right == window.rect.width - playing.overlay.width(window.ui_scale)
+    turns(playing, lambda: playing.stage.overlay_shown)
+    area, place = playing.stage.layout(playing.round)
+    assert area.right == window.rect.width - playing.stage.overlay.width(window.ui_scale)
     assert area.contains(place)
     panel = pygame.surfarray.array3d(window.surface)[area.right :]
     assert len(np.unique(panel.reshape(-1, 3), axis=0)) > 5  # words in several colours
@@ -306,9 +337,9 @@ def test_overlay_draws_beside_the_picture(playing: Player, tap: Tap, turns: Turn
 
 def test_overlay_lies_over_the_picture_where_there_is_no_room(playing: Player) -> None:
     pygame.display.set_mode((240, 240), pygame.RESIZABLE)
-    playing.overlay_shown = True
+    playing.stage.overlay_shown = True
     playing.draw()
-    area, place = playing._layout()
+    area, place = playing.stage.layout(playing.round)
     assert area == playing.window.rect
     assert place.width == 224
 
@@ -319,7 +350,7 @@ def test_theme_is_only_a_palette(playing: Player, tap: Tap, turns: Turns, window
     playing.turn()
     tap(pygame.K_t)
     turns(playing, lambda: playing.round.picture.theme == "night")
-    _, place = playing._layout()
+    _, place = playing.stage.layout(playing.round)
     night = playing.round.manifest.palettes["night"]
     shown = window.surface.get_at((place.left + 1, place.top + 1))[:3]
     assert tuple(shown) == tuple(night[playing.round.newest.pixels[0, 0]])
@@ -351,7 +382,7 @@ def test_full_screen_and_back(playing: Player, tap: Tap, turns: Turns, window: W
 @pytest.mark.parametrize("size", [(320, 240), (333, 777), (20, 20), (2560, 1440)])
 def test_any_size_draws(playing: Player, size: tuple[int, int]) -> None:
     pygame.display.set_mode(size, pygame.RESIZABLE)
-    playing.overlay_shown = playing.hud.help = True
+    playing.stage.overlay_shown = playing.hud.help = True
     playing.hud.toast("a toast that is much too long for a small window " * 3)
     playing.draw()
     playing.hud.help, playing.hud.paused = False, True
@@ -454,7 +485,7 @@ def test_nothing_changes_play_that_is_measured(
     assert player.round is not None
     index = player.round.newest.index
     turns(player, lambda: player.round.newest.index > index + 5)
-    assert not player.hud.paused and not player.expecting and not player.overlay_shown
+    assert not player.hud.paused and not player.expecting and not player.stage.overlay_shown
     assert player.round.capped and player.round.recorder is None
     tap(pygame.K_ESCAPE)
     player.poll()
@@ -512,7 +543,7 @@ def test_settings_changed_by_hand_count_while_one_plays(
     )
     now[0] = 2.0
     player.turn()
-    assert player.window.look == player.hud.look == player.overlay.look == look_of(file.current)
+    assert player.window.look == player.hud.look == player.stage.overlay.look == look_of(file.current)
     assert player.window.look.calm and player.window.look.text_scale == 2
     assert "settings.yaml:4: threads: expected a whole number" in player.hud.message
     tap(pygame.K_z)

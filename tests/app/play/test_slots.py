@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pygame
 import pytest
 
+from app.keys.keymap import Command
 from app.play.player import Player
 from app.play.slot_screen import SlotScreen
 from app.play.slots import SLOTS, read_slots, slot_path
@@ -17,14 +18,6 @@ from engine.time_travel.save import read_save
 
 Tap = Callable[..., None]
 Turns = Callable[..., None]
-
-
-@pytest.fixture
-def playing(player: Player, turns: Turns) -> Player:
-    """A player in the world `hills`, some frames in."""
-    player.enter("hills")
-    turns(player, lambda: player.round is not None and player.round.newest.index >= 20)
-    return player
 
 
 def save(player: Player, tap: Tap, turns: Turns) -> int:
@@ -149,3 +142,18 @@ def test_a_backend_that_fails_while_saving_is_one_line_and_play_goes_on(
     index = playing.round.newest.index
     turns(playing, lambda: playing.round.newest.index > index + 3)
     assert playing.outcome is None and not slot_path(settings.saves, "hills", 1).exists()
+
+
+@pytest.mark.parametrize("size", [(1280, 960), (640, 480), (400, 300)])
+def test_large_letters_leave_every_card_in_the_window(
+    playing: Player, settings: Settings, size: tuple[int, int]
+) -> None:
+    assert playing.round is not None
+    slots = read_slots(settings.saves, playing.round.session.checkpoint)
+    pygame.display.set_mode(size, pygame.RESIZABLE)
+    screen = SlotScreen(slots, playing.round.manifest, Command.LOAD, {}, lambda slot: None)
+    drawn = pygame.display.get_surface().copy()
+    drawn.fill((1, 2, 3))
+    screen.draw(drawn, 6)
+    middle = [drawn.get_at((x, size[1] // 2)) for x in (0, size[0] - 1)]
+    assert middle == [(1, 2, 3, 255)] * 2, "the edges of the window stay free"

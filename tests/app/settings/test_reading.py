@@ -77,6 +77,13 @@ def test_a_good_file(file: Path) -> None:
     assert found.command_keys[Command.RECORD] == ("r", "pad r3")
 
 
+def test_keys_may_change_places(file: Path) -> None:
+    file.write_text(
+        "keys: {hills: {left: [right], right: [left]}}\ncommands: {pause: [n], step: [p]}\n", encoding="utf-8"
+    )
+    assert read_settings(file).problems == ()
+
+
 def test_an_empty_file_is_all_defaults(file: Path) -> None:
     file.write_text("", encoding="utf-8")
     assert read_settings(file).settings == Settings()
@@ -112,6 +119,9 @@ def test_an_empty_file_is_all_defaults(file: Path) -> None:
         ("calm: true\nkeys:\n  boats: {up: [z]}", 3, "keys.boats: no world of that name is here"),
         ("theme: {hills: nihgt}", 1, "theme.hills: expected one of day, night, found nihgt"),
         ("keys:\n  hills:\n    left: [z]\n    right: [z]", 4, "keys.hills.right: expected a free key, but 'z' is left"),
+        ("commands:\n  pause: [left]", 2, "commands.pause: expected a free key, but 'left' is left in hills"),
+        ("keys:\n  hills:\n    jump: [left]", 3, "keys.hills.jump: expected a free key, but 'left' is left"),
+        ("keys:\n  hills:\n    left: [space]", 3, "keys.hills.left: expected a free key, but 'space' is jump"),
         ("calm: true\ncommands:\n  fullscreen: [return]", 3, "commands.fullscreen: expected a key that no menu needs"),
         ("commands: {menu: [q]}", 1, "commands.menu: expected a key that no menu needs, such as f12, found q"),
         ("commands:\n  menu: []", 2, "commands.menu: expected at least one key"),

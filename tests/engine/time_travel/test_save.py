@@ -135,6 +135,42 @@ def test_going_back_behind_a_loaded_save_works(saved: Path, checkpoint: Checkpoi
     assert session.rewind_to(10).tokens_digest == digests[10]
 
 
+def test_loading_what_one_came_by_keeps_the_past(checkpoint: Checkpoint, backend: OnnxBackend, tmp_path: Path) -> None:
+    """Rewound behind the load, frames are those that were played, and what is recorded of it all verifies."""
+    session = Session(checkpoint, backend, timeline=Timeline())
+    session.reset(0, 7)
+    play(session, 70)
+    write_save(tmp_path / "a.save", save_bytes(session.moment(), checkpoint, None))
+    digests = [digest for _, digest in session.history]
+    play(session, 33)
+    session.resume(read_save(tmp_path / "a.save", checkpoint).moment)
+    kept = session.timeline
+    assert kept is not None and kept.oldest == 0 and session.loaded_at is None
+    assert kept.frame(70) is not None and kept.frame(71) is None
+    recorder = Recorder(tmp_path / "rec")
+    recorder.begin(session)
+    for index in (68, 41):
+        assert session.kept_frame(index).tokens_digest == digests[index]  # type: ignore[union-attr]
+        assert session.rewind_to(index).tokens_digest == digests[index]
+        recorder.add_rewind(index)
+        recorder.add(session.step(Action.LEFT))
+    recorder.close()
+    assert verify(read_session(tmp_path / "rec"), checkpoint, OnnxBackend(checkpoint, threads=1)).same
+
+
+def test_loading_another_line_of_play_forgets_the_past(
+    saved: Path, checkpoint: Checkpoint, backend: OnnxBackend
+) -> None:
+    moment = read_save(saved, checkpoint).moment
+    session = Session(checkpoint, backend, timeline=Timeline())
+    for start, rng_seed, action in ((1, 7, None), (0, 8, None), (0, 7, Action.JUMP)):
+        session.reset(start, rng_seed)
+        for played in moment.played[1:]:
+            session.step(action or checkpoint.manifest.actions[played].action)
+        session.resume(moment)
+        assert session.timeline is not None and session.timeline.oldest == session.loaded_at == 40
+
+
 def test_a_start_from_a_picture_is_kept(session: Session, tmp_path: Path) -> None:
     checkpoint = session.checkpoint
     tokens = np.arange(checkpoint.manifest.tokens) % checkpoint.manifest.codebook
