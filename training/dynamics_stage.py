@@ -30,6 +30,7 @@ RESTART = 0.1  # share of a rollout's frames that are as recorded, so that there
 CERTAIN = -3.0  # log probability of a patch; what is less certain may rightly differ from what was recorded
 MISLED = 0.15  # share of a picture's patches from which not a few of them but the whole is misjudged
 KNOWN = 2  # frames of a rollout before speeds are known
+LED = 0.5  # share of the rollouts that move as recorded
 TORN = 0.5  # share of the rollouts that begin with something wrong
 CUTS = 3  # corrupted rectangles a frame, at most
 
@@ -228,12 +229,15 @@ class NextFrame(Objective):
         """The clips frame by frame as the model would have played them (self-forcing: Huang et al. 2025).
 
         What it could not have known stays as recorded, and now and then a whole frame does, as where the scroll was
-        misjudged; what goes its own way is carried as it was, by `evidence` float [B,T,P,D], but comes out as the model
-        draws it. So the clips stay in step with the game, whose next frame is what is asked for, and a sprite that has
-        come apart is seen and mended."""
+        misjudged. So the clips stay in step with the game, whose next frame is what is asked for. In some of them what
+        goes its own way is carried as it was, by `evidence` float [B,T,P,D], but comes out as the model draws it: there
+        a sprite that has come apart is seen and mended. In the others it may hang or go astray, where the model is
+        sure of that, and is seen to be caught up with."""
         assert isinstance(self.model, DynamicsModel)
         state = self.model.initial_state(len(true), self.device)
         played = [context[:, 0]]
+        told = (torch.rand(len(true), 1, 1, 1, generator=generator) < LED).to(self.device)
+        evidence = evidence * told
         near = F.max_pool2d((evidence < 0).any(-1).float().unflatten(2, self.model.config.grid), 3, 1, 1).flatten(2) > 0
         for now in range(true.shape[1] - 1):
             prediction, state = self.model(played[-1][:, None], actions[:, now : now + 1], state, evidence[:, now])

@@ -40,6 +40,7 @@ def test_a_rollout_keeps_movers_as_drawn_and_the_unknowable_as_recorded(
     objective: NextFrame, clip: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("training.dynamics_stage.RESTART", 0.0)
+    monkeypatch.setattr("training.dynamics_stage.LED", 1.0)
     true, actions = clip
     # Untrained, it expects that all stays: so wrong is what changes, and it is as sure of that as of the rest.
     moved = cut((true[:, 1:] != true[:, :-1]).flatten(0, 1), 8).any(2).unflatten(0, (4, 5))[:, KNOWN:].flatten(0, 1)
@@ -56,5 +57,8 @@ def test_a_rollout_keeps_movers_as_drawn_and_the_unknowable_as_recorded(
     monkeypatch.setattr("training.dynamics_stage.MISLED", 1.0)
     assert not wrong(torch.zeros_like(evidence)).any()
     assert wrong(evidence)[busiest]
+    monkeypatch.setattr("training.dynamics_stage.LED", 0.0)
+    assert not wrong(evidence).any(), "what isn't led is as recorded where it is uncertain"
+    monkeypatch.setattr("training.dynamics_stage.LED", 1.0)
     monkeypatch.setattr("training.dynamics_stage.MISLED", 0.5)
     assert not wrong(evidence).any(), "where so much is misjudged, the whole frame is as recorded"
