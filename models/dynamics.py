@@ -1,10 +1,9 @@
 """The dynamics model: pictures, named by tokens, and an action to the next picture and its tokens, in one pass. Needs
 torch.
 
-A trunk on a folded grid of patches: convolutions, with causal temporal ones whose past inputs are state, or attention
-in space and time (`space_time.py`) with a cache. Either way a ring of fixed shape for each temporal layer, so a step
-costs the same for ever and exports to plain operators. One forward pass over a clip (training) and repeated single
-steps (play) compute the same thing.
+A convolutional trunk on a folded grid of patches, with causal temporal convolutions whose past inputs are state: a
+ring of fixed shape for each of them, so a step costs the same for ever and exports to plain operators. One forward
+pass over a clip (training) and repeated single steps (play) compute the same thing.
 
 What the trunk decides becomes the next picture in the compositor. Its patches are named by the nearest codes, drawn at
 random where several are likely; and what was drawn settles every pixel that the compositor left open (`paint`). So a
@@ -18,7 +17,6 @@ Networks", 2018.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -27,19 +25,17 @@ from torch import Tensor, nn
 from models.compositor import Composition, Compositor, Shift, marks_within_a_byte
 from models.layers import ChannelNorm, PixelBlock, PixelTable
 from models.patches import by_rows, by_twos, cut, join
-from models.space_time import SpaceTimeBlock
 
-Trunk = Literal["convolution", "attention"]
 TRUST = 100.0  # times likelier a pixel is than the compositor says where the drawn code has it
 
 
 @dataclass(frozen=True)
 class DynamicsConfig:
-    """`fold`: a trunk position stands for fold×fold patches. `trunk`: what its blocks are made of. `taps`: frames that
-    a temporal layer sees, itself included. `temporal_every`: which blocks have one. `shifts` and `carried`: how pixels
-    may move from frame to frame, in rows and columns (see the compositor). `match`: dimensions in which pictures are
-    compared with codes; `learnt`: more of them, without that meaning. `pixel_blocks`: of the compositor, at each of its
-    two scales. Channels: of 2×2 pixels, 4×4 pixels, a patch, a trunk position."""
+    """`fold`: a trunk position stands for fold×fold patches. `taps`: frames that a temporal convolution sees, itself
+    included. `temporal_every`: which blocks have one. `shifts` and `carried`: how pixels may move from frame to
+    frame, in rows and columns (see the compositor). `match`: dimensions in which pictures are compared with codes;
+    `learnt`: more of them, without that meaning. `pixel_blocks`: of the compositor, at each of its two
+    scales. Channels: of 2×2 pixels, 4×4 pixels, a patch, a trunk position."""
 
     codebook: int
     actions: int
@@ -55,7 +51,6 @@ class DynamicsConfig:
     pixel_channels: int = 24
     detail_channels: int = 48
     token_channels: int = 64
-    trunk: Trunk = "convolution"
     trunk_channels: int = 128
     blocks: int = 4
     taps: int = 3
@@ -145,7 +140,8 @@ class DynamicsModel(nn.Module):
         cells = config.fold**2
         self.down = nn.Sequential(nn.PixelUnshuffle(config.fold), nn.Conv2d(cells * fine, trunk, 1))
         self.trunk = nn.ModuleList(
-            self._block(config.taps if index % config.temporal_every == 0 else 1) for index in range(config.blocks)
+            TrunkBlock(trunk, 64, config.taps if index % config.temporal_every == 0 else 1)
+            for index in range(config.blocks)
         )
         self.scene = ChannelNorm(trunk)
         self.up = nn.Sequential(ChannelNorm(trunk), nn.Conv2d(trunk, cells * fine, 1), nn.PixelShuffle(config.fold))
@@ -168,15 +164,6 @@ class DynamicsModel(nn.Module):
         nn.init.zeros_(self.opinion.weight)
         nn.init.zeros_(self.opinion.bias)
 
-    def _block(self, taps: int) -> TrunkBlock | SpaceTimeBlock:
-        config = self.config
-        if config.trunk == "convolution":
-            return TrunkBlock(config.trunk_channels, 64, taps)
-        return SpaceTimeBlock(config.trunk_channels, 64, taps, self._trunk_grid())
-
-    def _trunk_grid(self) -> tuple[int, int]:
-        return self.config.grid[0] // self.config.fold, self.config.grid[1] // self.config.fold
-
     def show(self, book: Tensor) -> None:
         """Tell the model what the codes look like: pixel classes uint8 [K,S]."""
         self.book.copy_(book)
@@ -197,9 +184,9 @@ class DynamicsModel(nn.Module):
     def state_shapes(self, batch: int) -> list[tuple[int, ...]]:
         """Shape of each tensor of the state."""
         config = self.config
-        channels = config.trunk_channels * (1 if config.trunk == "convolution" else 2)
-        size = (batch, config.taps - 1, channels, *self._trunk_grid())
-        rings = [size for block in self.trunk if block.temporal is not None]
+        height, width = (size // config.fold for size in config.grid)
+        size = (batch, config.taps - 1, config.trunk_channels, height, width)
+        rings = [size for block in self.trunk if isinstance(block, TrunkBlock) and block.temporal is not None]
         return [(batch, *self.compositor.size), *rings]
 
     def initial_state(self, batch: int, device: torch.device | None = None) -> list[Tensor]:
@@ -225,7 +212,7 @@ class DynamicsModel(nn.Module):
         h = self.down(fine)
         rings = iter(state[1:])
         for block in self.trunk:
-            assert isinstance(block, TrunkBlock | SpaceTimeBlock)
+            assert isinstance(block, TrunkBlock)
             h, ring = block(h, action, next(rings) if block.temporal is not None else None, batch)
             if ring is not None:
                 rolled.append(ring)

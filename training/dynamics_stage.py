@@ -225,7 +225,6 @@ def dynamics_config(preset: Preset, tokenizer: Tokenizer, actions: int) -> Dynam
         pixel_channels=mine.pixel_channels,
         detail_channels=mine.detail_channels,
         token_channels=mine.token_channels,
-        trunk=mine.trunk,
         trunk_channels=mine.trunk_channels,
         blocks=mine.blocks,
         taps=mine.taps,

@@ -71,9 +71,8 @@ class DynamicsPreset(_Strict):
     """The dynamics model's shape and its stage.
 
     `shifts` are how far each pixel may move; `carried`, and `carried_rows` × `carried_columns`, how far a patch may
-    carry its pixels (see the compositor). `trunk` is what its blocks are made of. `corruption` is how
-    likely a context frame has a rectangle that is wrong; after `own_after` of the budget, `own_share` of the contexts
-    are the model's own rollouts.
+    carry its pixels (see the compositor). `corruption` is how likely a context frame has a rectangle that is wrong;
+    after `own_after` of the budget, `own_share` of the contexts are the model's own rollouts.
     """
 
     fold: Literal[1, 2, 4] = 2
@@ -81,7 +80,6 @@ class DynamicsPreset(_Strict):
     pixel_channels: Count = 24
     detail_channels: Count = 48
     token_channels: Count = 64
-    trunk: Literal["convolution", "attention"] = "convolution"
     trunk_channels: Count = 128
     blocks: Count = 4
     taps: Count = 3

@@ -1,14 +1,14 @@
 import pytest
 import torch
 
-from models.dynamics import DynamicsConfig, DynamicsModel, Trunk, likeliest, sample_tokens
+from models.dynamics import DynamicsConfig, DynamicsModel, likeliest, sample_tokens
 from models.patches import by_twos, cut, join
 
 SHIFTS = ((0, 0), (0, 2), (-3, 0))
 CARRIED = ((2, 0), (0, 2))
 
 
-def _config(fold: int = 2, trunk: Trunk = "convolution") -> DynamicsConfig:
+def _config(fold: int = 2) -> DynamicsConfig:
     return DynamicsConfig(
         50,
         4,
@@ -22,14 +22,13 @@ def _config(fold: int = 2, trunk: Trunk = "convolution") -> DynamicsConfig:
         pixel_channels=8,
         detail_channels=8,
         token_channels=16,
-        trunk=trunk,
         trunk_channels=24,
     )
 
 
-def _model(fold: int = 2, trunk: Trunk = "convolution") -> DynamicsModel:
+def _model(fold: int = 2) -> DynamicsModel:
     torch.manual_seed(0)
-    model = DynamicsModel(_config(fold, trunk))
+    model = DynamicsModel(_config(fold))
     model.show(torch.randint(0, 5, (50, 16), dtype=torch.uint8))
     for parameter in model.parameters():  # also those that begin at zero
         torch.nn.init.normal_(parameter, std=0.1)
@@ -40,10 +39,9 @@ def _clip(batch: int, ticks: int) -> torch.Tensor:
     return torch.randint(0, 5, (batch, ticks, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
 
 
-@pytest.mark.parametrize("trunk", ["convolution", "attention"])
 @pytest.mark.parametrize("fold", [1, 2])
-def test_a_clip_at_once_equals_single_steps(fold: int, trunk: Trunk) -> None:
-    model = _model(fold, trunk)
+def test_a_clip_at_once_equals_single_steps(fold: int) -> None:
+    model = _model(fold)
     pictures, actions = _clip(2, 7), torch.randint(0, 4, (2, 7))
     with torch.no_grad():
         prediction, end = model(pictures, actions, model.initial_state(2))
@@ -58,9 +56,8 @@ def test_a_clip_at_once_equals_single_steps(fold: int, trunk: Trunk) -> None:
         assert torch.allclose(one, other, atol=1e-5)
 
 
-@pytest.mark.parametrize("trunk", ["convolution", "attention"])
-def test_the_future_does_not_reach_the_past(trunk: Trunk) -> None:
-    model = _model(trunk=trunk)
+def test_the_future_does_not_reach_the_past() -> None:
+    model = _model()
     pictures, actions = _clip(1, 6), torch.randint(0, 4, (1, 6))
     changed = pictures.clone()
     changed[:, 4:] = (changed[:, 4:] + 1) % 5
@@ -72,9 +69,8 @@ def test_the_future_does_not_reach_the_past(trunk: Trunk) -> None:
     assert not torch.allclose(before[4:], after[4:], atol=1e-3)
 
 
-@pytest.mark.parametrize("trunk", ["convolution", "attention"])
-def test_the_action_matters_and_is_remembered(trunk: Trunk) -> None:
-    model = _model(trunk=trunk)
+def test_the_action_matters_and_is_remembered() -> None:
+    model = _model()
     pictures = _clip(1, 3)
     with torch.no_grad():
         one, other = (

@@ -7,7 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.measuring.graph_cost import count_cost
-from models.dynamics import DynamicsConfig, DynamicsModel, Trunk
+from models.dynamics import DynamicsConfig, DynamicsModel
 from models.manifest import BadInput
 from models.patches import join
 from models.tokenizer import Tokenizer, TokenizerConfig
@@ -18,7 +18,7 @@ SAMPLING = Sampling(min_p=0.1, shared_noise=False)
 SMALL = {"height": 32, "width": 32, "codebook": 40, "dimensions": 16, "decoder_channels": 8, "decoder_blocks": 1}
 
 
-def _networks(pixels: str, trunk: Trunk = "convolution") -> tuple[Tokenizer, DynamicsModel]:
+def _networks(pixels: str) -> tuple[Tokenizer, DynamicsModel]:
     torch.manual_seed(0)
     tokenizer = Tokenizer(TokenizerConfig(pixels=pixels, **SMALL))  # type: ignore[arg-type]
     shape = DynamicsConfig(
@@ -33,7 +33,6 @@ def _networks(pixels: str, trunk: Trunk = "convolution") -> tuple[Tokenizer, Dyn
         pixel_channels=8,
         detail_channels=8,
         token_channels=8,
-        trunk=trunk,
         trunk_channels=8,
         blocks=2,
     )
@@ -79,15 +78,6 @@ def test_parity_refuses_graphs_of_other_weights(exported: Path) -> None:
     torch.nn.init.normal_(dynamics.look.weight, std=0.3)
     with pytest.raises(BadInput, match="parity"):
         check_parity(tokenizer, StepGraph(tokenizer, dynamics, SAMPLING), exported, 256)
-
-
-def test_a_trunk_of_attention_exports_with_its_cache(tmp_path: Path) -> None:
-    """Whatever the graphs compute otherwise than torch, `export_graphs` refuses."""
-    export_graphs(*_networks("palette", "attention"), SAMPLING, tmp_path, parity_steps=4)
-    graph = ort.InferenceSession(str(tmp_path / STEP))
-    shapes = {entry.name: entry.shape for entry in (*graph.get_inputs(), *graph.get_outputs())}
-    assert shapes["ring_0"] == shapes["next_ring_0"] == [1, 2, 16, 2, 2]
-    assert "ring_1" not in shapes
 
 
 def test_operations_are_those_that_torch_counts(exported: Path) -> None:
