@@ -57,7 +57,7 @@ class Parts:
 
     find_library: Callable[[], Library] = find_library
     make_device: Callable[[], Device] = CudaDevice
-    make_program: Callable[[Library, bytes, bytes | None], Program] = EngineProgram
+    make_program: Callable[[Library, Device, bytes, bytes | None], Program] = EngineProgram
     cache: EngineCache = field(default_factory=EngineCache)
 
 
@@ -84,14 +84,14 @@ def open_tensorrt(
     need = estimate_need(checkpoint.manifest)
     if vram_limit is not None and need > vram_limit:
         raise BackendFailed(f"this world needs about {show_size(need)}, the limit is {show_size(vram_limit)}")
-    short: OutOfDeviceMemory | None = None
+    short = ""  # words alone: the error itself would keep alive what it went through, engine and all
     notes: list[str] = []  # of all tiers: what the first one found damaged, the second one finds gone
     for tier in tiers:
         opening = _Opening(checkpoint, parts, library, tier, vram_limit, progress, may_build, notes)
         try:
             backend = opening.open()
         except OutOfDeviceMemory as error:
-            short = error
+            short = str(error)
         else:
             if tier.given_up:
                 notes.append(f"memory is short: {tier.given_up}")
@@ -156,7 +156,7 @@ class _Opening:
     def _start(self, device: Device, key: EngineKey, engine: bytes, compiled: bytes | None) -> TensorRtBackend:
         """Load an engine on `device`, which is closed where that fails, and warm it up."""
         with _closed_on_failure(device):
-            program = self._parts.make_program(self._library, engine, compiled)
+            program = self._parts.make_program(self._library, device, engine, compiled)
             with _closed_on_failure(program):
                 backend = TensorRtBackend(self._checkpoint, device, program, self._library.title, self._tier.graphs)
                 self._check_limit(backend)

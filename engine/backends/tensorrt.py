@@ -2,7 +2,8 @@
 
 The state never leaves the card. Two sets of state buffers take turns, so no step reads what it writes; for each there
 is one CUDA graph of the whole step: tokens, action and noise up in one copy, the engine, tokens, picture and entropy
-down in another.
+down in another. The copy down is no work of the next step's: that one would have to begin before its key is known. What
+goes on beside the next step is all that comes after: the frame is coloured, drawn and encoded in other threads.
 """
 
 from __future__ import annotations
@@ -128,12 +129,18 @@ class TensorRtBackend:
 
     def _record_graphs(self) -> None:
         """One graph for each state set. Where the library can't be recorded, steps are queued one by one."""
+        graphs = []
         try:
-            self._graphs = [self._device.capture(partial(self._enqueue, source)) for source in (0, 1)]
+            for source in (0, 1):
+                self._enqueue(source)  # new addresses may make the library set itself up, which can't be recorded
+                self._device.synchronize()
+                graphs.append(self._device.capture(partial(self._enqueue, source)))
         except OutOfDeviceMemory:
             raise
         except BackendFailed as error:
             self.note = f"no CUDA graph ({error})"
+        else:
+            self._graphs = graphs
 
     def _enqueue(self, source: int) -> None:
         """Queue a step that reads state set `source` and writes the other one."""

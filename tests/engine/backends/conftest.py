@@ -210,11 +210,11 @@ def scripted_parts(checkpoint: Checkpoint, cache: EngineCache, library: Library)
             seen.devices.append(waiting.pop(0) if waiting else ScriptedDevice())
             return seen.devices[-1]
 
-        def load(_: Library, engine: bytes, compiled: bytes | None) -> ScriptedProgram:
+        def load(_: Library, device: ScriptedDevice, engine: bytes, compiled: bytes | None) -> ScriptedProgram:
             seen.loaded.append((engine, compiled))
             if errors:
                 raise errors.pop(0)
-            return ScriptedProgram(seen.devices[-1], checkpoint)
+            return ScriptedProgram(device, checkpoint)
 
         seen.parts = Parts(lambda: library, next_device, load, kept_in)
         return seen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,32 @@ def test_short_memory_steps_down(checkpoint: Checkpoint, scripted_parts: Any, ma
     opened = open_tensorrt(checkpoint, parts=seen.parts)
     assert opened.tier == TIERS[1] and "memory is short: a smaller workspace" in opened.backend.note
     assert [device.closed for device in seen.devices] == [True, False]
+
+
+def test_what_was_tried_is_gone_before_the_next_try(checkpoint: Checkpoint, scripted_parts: Any) -> None:
+    """Also what only the way of an error leads to, such as an engine's weights: the next try needs their memory."""
+    seen = scripted_parts()
+    left: list[Any] = []  # of each device that is made, what earlier tries still hold
+
+    class Weights:
+        def start(self) -> None:
+            raise OutOfDeviceMemory("CUDA: Malloc: out of memory")
+
+    def load(*given: Any) -> Any:
+        weights = Weights()
+        tried.append(weakref.ref(weights))
+        if len(tried) < len(TIERS):
+            weights.start()
+        return seen.parts.make_program(*given)
+
+    def make_device() -> Any:
+        left.append([held for held in tried if held() is not None])
+        return seen.parts.make_device()
+
+    tried: list[Any] = []
+    parts = replace(seen.parts, make_program=load, make_device=make_device)
+    assert open_tensorrt(checkpoint, parts=parts).tier == TIERS[-1]
+    assert left == [[]] * len(left) and len(tried) == len(TIERS)
 
 
 def test_the_last_step_down_is_without_graphs(checkpoint: Checkpoint, scripted_parts: Any, make_device: Any) -> None:
