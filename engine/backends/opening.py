@@ -4,9 +4,11 @@ memory is short; refuses to fall back to another runtime (choice)."""
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
+from weakref import WeakSet
 
 from engine.backends.base import BackendFailed, OutOfDeviceMemory
 from engine.backends.device import Card, CudaDevice, Device
@@ -27,6 +29,10 @@ from engine.backends.vram import (
 from engine.checkpoint import Checkpoint
 
 Progress = Callable[[str, float], None]
+
+
+_opened: WeakSet[TensorRtBackend] = WeakSet()  # in this process: several worlds stay open, and a limit is for them all
+_opened_lock = threading.Lock()  # one may step down while another one is opened
 
 
 @dataclass(frozen=True)
@@ -78,12 +84,13 @@ def open_tensorrt(
     may_build: bool = True,
 ) -> Opened:
     """Build or load the engine and warm it up. Where memory is short, less is asked for, tier by tier. `vram_limit` in
-    bytes; without `may_build`, only a kept engine will do. Raises BackendFailed."""
+    bytes, of all worlds that are open; without `may_build`, only a kept engine will do. Raises BackendFailed."""
     parts = parts or Parts()
     library = parts.find_library()
-    need = estimate_need(checkpoint.manifest)
-    if vram_limit is not None and need > vram_limit:
-        raise BackendFailed(f"this world needs about {show_size(need)}, the limit is {show_size(vram_limit)}")
+    need, taken = estimate_need(checkpoint.manifest), _taken()
+    if vram_limit is not None and taken + need > vram_limit:
+        others = f" and other worlds take {show_size(taken)}" if taken else ""
+        raise BackendFailed(f"this world needs about {show_size(need)}{others}, the limit is {show_size(vram_limit)}")
     short = ""  # words alone: the error itself would keep alive what it went through, engine and all
     notes: list[str] = []  # of all tiers: what the first one found damaged, the second one finds gone
     for tier in tiers:
@@ -96,8 +103,16 @@ def open_tensorrt(
             if tier.given_up:
                 notes.append(f"memory is short: {tier.given_up}")
             backend.note = "; ".join(note for note in (*notes, backend.note) if note)
+            with _opened_lock:
+                _opened.add(backend)
             return Opened(backend, tier)
     raise OutOfDeviceMemory(f"the card's memory is too short ({short or 'nothing is left to give up'})")
+
+
+def _taken() -> int:
+    """Bytes that the open backends of this process take on the card, without what CUDA keeps for itself."""
+    with _opened_lock:
+        return sum(backend.memory for backend in _opened)
 
 
 class _Opening:
@@ -212,7 +227,7 @@ class _Opening:
         return BuildOptions(card.capability if told else None, self._tier.workspace)
 
     def _check_limit(self, backend: TensorRtBackend) -> None:
-        taken = backend.memory + RUNTIME_BYTES
+        taken = backend.memory + _taken() + RUNTIME_BYTES
         if self._vram_limit is not None and taken > self._vram_limit:
             raise OutOfDeviceMemory(f"{show_size(taken)} are taken, the limit is {show_size(self._vram_limit)}")
 

@@ -53,6 +53,7 @@ class TensorRtBackend:
         self._inputs, self._outputs = upward.views(self._sent), downward.views(self._received)
         self._ends = upward.addresses(self._above[0]) | downward.addresses(self._above[1])
         self._current = 0
+        self._closed = False
         self.reset()
 
     @property
@@ -63,7 +64,9 @@ class TensorRtBackend:
 
     @property
     def memory(self) -> int:
-        """Bytes on the card: engine, scratch and buffers."""
+        """Bytes on the card: engine, scratch and buffers; none any more once it is closed."""
+        if self._closed:
+            return 0
         buffers = self._sent.nbytes + self._received.nbytes + 2 * self._state_layout.size
         return self._program.memory + buffers
 
@@ -122,6 +125,7 @@ class TensorRtBackend:
 
     def close(self) -> None:
         """Let go of the engine and of all memory."""
+        self._closed = True
         self._program.close()
         self._device.close()
         self._graphs = []

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
@@ -159,6 +160,12 @@ def _card_where_needed(request: pytest.FixtureRequest) -> None:
         with pytest.raises(BackendFailed) as error:
             find_card()
         pytest.skip(str(error.value))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an earlier test has left open counts for no limit."""
+    monkeypatch.setattr("engine.backends.opening._opened", WeakSet())
 
 
 @pytest.fixture(scope="session")

@@ -212,6 +212,18 @@ def test_a_limit_is_kept(checkpoint: Checkpoint, scripted_parts: Any) -> None:
     assert open_tensorrt(checkpoint, need, parts=seen.parts).backend.memory + RUNTIME_BYTES <= need
 
 
+def test_a_limit_is_for_all_worlds_that_are_open(checkpoint: Checkpoint, scripted_parts: Any) -> None:
+    need = estimate_need(checkpoint.manifest)
+    first = open_tensorrt(checkpoint, need, parts=scripted_parts().parts).backend
+    with pytest.raises(BackendFailed, match=r"needs about .* and other worlds take \d+ MiB, the limit is"):
+        open_tensorrt(checkpoint, need, parts=scripted_parts().parts)
+    room = need + first.memory
+    open_tensorrt(checkpoint, room, parts=scripted_parts().parts).backend.close()
+    first.close()
+    assert first.memory == 0
+    open_tensorrt(checkpoint, need, parts=scripted_parts().parts).backend.close()
+
+
 def test_a_graph_that_cannot_be_halved_is_a_failed_backend(
     make_world: Any, reseal: Any, scripted_parts: Any, tmp_path: Path
 ) -> None:
