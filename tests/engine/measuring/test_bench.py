@@ -138,7 +138,9 @@ class Failing:
         return self._real.step(*given)
 
 
-@pytest.mark.parametrize("error", [None, BackendFailed("the card fell off the bus")])
+@pytest.mark.parametrize(
+    "error", [None, BackendFailed("the card fell off the bus"), RuntimeError("the card fell off the bus")]
+)
 def test_a_card_that_fails_on_the_way_is_no_row(make_world: Any, error: Exception | None) -> None:
     """Neither its own frames nor those of what took over are a figure."""
     cost = {"operations": 10**7, "bytes": 10**6, "parameters": 10**5, "kernels": 40}
