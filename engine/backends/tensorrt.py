@@ -8,6 +8,7 @@ goes on beside the next step is all that comes after: the frame is coloured, dra
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import Any
 
@@ -126,6 +127,8 @@ class TensorRtBackend:
     def close(self) -> None:
         """Let go of the engine and of all memory."""
         self._closed = True
+        with contextlib.suppress(BackendFailed):
+            self._device.synchronize()  # after a failure, what was queued before it may still read from the engine
         self._program.close()
         self._device.close()
         self._graphs = []

@@ -106,7 +106,17 @@ def test_info_and_memory(scripted: TensorRtBackend, device: Any) -> None:
         "sm_86",
     )
     assert not info.on_cpu and scripted.memory > 1 << 20
+    waits = device.calls["synchronize"]
     scripted.close()
+    assert device.closed and device.calls["synchronize"] == waits + 1  # for what may still read from the engine
+
+
+def test_a_card_that_answers_no_more_is_closed_all_the_same(
+    checkpoint: Checkpoint, device: Any, make_program: Any
+) -> None:
+    backend = TensorRtBackend(checkpoint, device, make_program(device, checkpoint), "TensorRT 1", True)
+    device.fails["synchronize"] = (1, BackendFailed("CUDA: StreamSynchronize: unspecified launch failure"))
+    backend.close()
     assert device.closed
 
 
