@@ -129,7 +129,9 @@ class CudaDevice:
         try:
             work()
         except BaseException:
-            self._cuda.cudaStreamEndCapture(self._stream)  # leave no half-open capture behind
+            status, half = self._cuda.cudaStreamEndCapture(self._stream)  # leave no half-open capture behind
+            if int(status) == 0:
+                self._cuda.cudaGraphDestroy(half)
             raise
         (recorded,) = self._call("cudaStreamEndCapture", self._stream)
         try:
