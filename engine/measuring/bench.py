@@ -289,8 +289,8 @@ class _Run:
             cold = self._clock() - began
             try:
                 opened = choice.backend.info
-                if choice.problem is not None:
-                    raise BackendFailed(opened.note or choice.problem)
+                if choice.stands_in:
+                    raise BackendFailed(opened.note)
                 result = self._play_both(checkpoint, choice.backend, began, title)
                 if choice.backend.info != opened:  # some frames are another backend's: no figure of either
                     raise BackendFailed(f"it did not last: {choice.backend.info.note}")
@@ -316,9 +316,9 @@ class _Run:
         except Exception as error:  # the figures are there: whatever breaks now must not take them along
             problem = one_line(error)
         else:
-            if again.problem is None and (info.name, info.device) == (result.backend, result.device):
+            if not again.stands_in and (info.name, info.device) == (result.backend, result.device):
                 return replace(result, warm_start_s=seconds)
-            problem = info.note or again.problem or f"{info.name} started"
+            problem = info.note or f"{info.name} started"
         return replace(result, note="; ".join(filter(None, (result.note, f"no warm start: {problem}"))))
 
     def _play_both(self, checkpoint: Checkpoint, backend: Backend, began: float, title: str) -> BenchResult:

@@ -166,7 +166,7 @@ def test_a_warm_start_that_fails_takes_no_figures_along(world_folder: Path, seco
         if second == "raises":
             raise RuntimeError("no memory is left")
         if second == "problem":
-            return Choice(backend, "no memory is left; the CPU plays")
+            return Choice(OnnxBackend(checkpoint, 1, "no memory is left"), "the CPU plays", stands_in=True)
         return Choice(cast(Backend, Failing(backend, 10**6, None)))
 
     (row,) = bench([world_folder], 5, wishes=(), others={"once": open_once})["results"]
