@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,8 @@ def _opener(
 ) -> Callable[[Checkpoint, Parts], Choice]:
     def open_backend(checkpoint: Checkpoint, parts: Parts) -> Choice:
         torch.compiler.reset()
+        gc.collect()
+        torch.cuda.empty_cache()  # what the row before has left on the card is none of this one's peak
         try:
             backend = TorchBackend(checkpoint, make(), device, compiled)
             backend.warm_up()

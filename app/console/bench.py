@@ -139,20 +139,9 @@ def print_bench(document: dict[str, Any]) -> None:
         highlight=False,
         markup=False,
     )
-    table = Table(show_edge=False)
-    table.add_column("")
-    for result in document["results"]:
-        table.add_column(escape(f"{result['world']}\n{result['backend']}"), justify="right")
-    table.add_column("target", justify="right", style="dim")
     results = document["results"]
-    for target in TARGETS:
-        cells = [_judged(target, result) for result in results]
-        table.add_row(target.title, *cells, f"{'≥' if target.least else '≤'} {target.bound:g}{target.unit}")
-    for title, path, unit, factor in PLAIN:
-        plain = Target(title, path, 0, True, unit, factor)
-        table.add_row(title, *[_shown(plain.value(result), unit) for result in results], "")
-    table.add_row("VRAM peak", *map(_vram, results), "")
-    console.print(table)
+    if results:
+        console.print(_result_table(results))
     for result in results:
         line = f"{result['world']}: {result['frames']} frames, {result['backend']} on {result['device']}"
         _say(console, f"{line} {result['note']}".strip())
@@ -165,6 +154,23 @@ def print_bench(document: dict[str, Any]) -> None:
     for skipped in document["skipped"]:
         _say(console, f"{skipped['world']} on {skipped['backend']}: not measured: {skipped['reason']}")
     print_projections(document)
+
+
+def _result_table(results: list[dict[str, Any]]) -> Table:
+    """A column for each world and backend."""
+    table = Table(show_edge=False)
+    table.add_column("")
+    for result in results:
+        table.add_column(escape(f"{result['world']}\n{result['backend']}"), justify="right")
+    table.add_column("target", justify="right", style="dim")
+    for target in TARGETS:
+        cells = [_judged(target, result) for result in results]
+        table.add_row(target.title, *cells, f"{'≥' if target.least else '≤'} {target.bound:g}{target.unit}")
+    for title, path, unit, factor in PLAIN:
+        plain = Target(title, path, 0, True, unit, factor)
+        table.add_row(title, *[_shown(plain.value(result), unit) for result in results], "")
+    table.add_row("VRAM peak", *map(_vram, results), "")
+    return table
 
 
 def print_projections(document: dict[str, Any]) -> None:

@@ -16,9 +16,10 @@ from rich.table import Table
 
 from app.settings.schema import Settings, default_settings_path
 from engine.backends.base import BackendFailed
-from engine.backends.device import find_card
+from engine.backends.device import Card, find_card
+from engine.backends.engine_build import is_known_chip
 from engine.backends.engine_cache import EngineCache
-from engine.backends.library import find_library
+from engine.backends.library import Library, find_library
 from engine.backends.vram import show_size
 from engine.measuring.machine import machine
 from engine.measuring.memory import list_cards
@@ -50,7 +51,6 @@ def examine(settings: Settings, settings_file: Path | None = None) -> dict[str, 
         _display_fact(),
         *_runtime_facts(),
         *_card_facts(),
-        *_library_facts(),
         _cache_fact(),
         _disk_fact(settings),
         _settings_fact(settings_file or default_settings_path()),
@@ -114,12 +114,24 @@ def _runtime_facts() -> list[Fact]:
 
 
 def _card_facts() -> list[Fact]:
-    """The cards by NVML, then what CUDA makes of the first one."""
-    cards = [_card_fact(*card) for card in list_cards()]
+    """The cards by NVML, what CUDA makes of the first one, and what TensorRT does with it."""
+    cards, found = list_cards(), _find_card()
+    here = bool(cards) or isinstance(found, Card)
     if cards:
-        return [*cards, *_cuda_facts(missed=True)]
-    none = Fact("graphics card", "none by NVML", "good", "not needed: the model runs on the CPU")
-    return [none, *_cuda_facts(missed=False)]
+        facts = [_card_fact(*card) for card in cards]
+    elif isinstance(found, Card):
+        size = f"{found.name}, {found.memory / (1 << 30):.0f} GB"
+        facts = [Fact("graphics card", size, "note", "NVML doesn't answer: how much memory is free isn't known")]
+    else:
+        facts = [Fact("graphics card", "none by NVML", "good", "not needed: the model runs on the CPU")]
+    return [*facts, *_cuda_facts(found, missed=here), _library_fact(found, missed=here)]
+
+
+def _find_card() -> Card | BackendFailed:
+    try:
+        return find_card()
+    except BackendFailed as error:
+        return error
 
 
 def _card_fact(name: str, total_mb: float, free_mb: float) -> Fact:
@@ -128,35 +140,39 @@ def _card_fact(name: str, total_mb: float, free_mb: float) -> Fact:
     return Fact("graphics card", f"{name}, {total_mb / 1024:.0f} GB, {free_mb / 1024:.1f} GB free", verdict, means)
 
 
-def _cuda_facts(missed: bool) -> list[Fact]:
+def _cuda_facts(found: Card | BackendFailed, missed: bool) -> list[Fact]:
     """Driver and compute capability, or why there is none; `missed`: whether a card is here that could have played."""
-    try:
-        card = find_card()
-    except BackendFailed as error:
+    if isinstance(found, BackendFailed):
         verdict: Verdict = "note" if missed else "good"
         return [
-            Fact("driver", "none that can be used", verdict, f"{error}; the CPU plays"),
+            Fact("driver", "none that can be used", verdict, f"{found}; the CPU plays"),
             Fact("compute capability", "none", verdict, "no engine is built for play; --build-for builds one to see"),
         ]
+    capability = "{}.{}".format(*found.capability)
     return [
-        Fact("driver", card.driver, "good", "CUDA answers"),
-        Fact(
-            "compute capability", "{}.{}".format(*card.capability), "good", f"engines are built for {card.architecture}"
-        ),
+        Fact("driver", found.driver, "good", "CUDA answers"),
+        Fact("compute capability", capability, "good", f"engines are built for {found.architecture}"),
     ]
 
 
-def _library_facts() -> list[Fact]:
+def _library_fact(found: Card | BackendFailed, missed: bool) -> Fact:
     """TensorRT: whether it is here, and whether it is missed."""
     try:
         library = find_library()
     except BackendFailed as error:
-        missed = bool(list_cards())
-        return [
-            Fact("TensorRT", "none", "note" if missed else "good", str(error) if missed else "no card to run it on")
-        ]
-    means = "plays on the card" if list_cards() else "builds engines, but there is no card to run them on"
-    return [Fact("TensorRT", library.title, "good", means)]
+        return Fact("TensorRT", "none", "note" if missed else "good", str(error) if missed else "no card to run it on")
+    if isinstance(found, BackendFailed):
+        why = "there is no card" if not missed else "CUDA can't use the card"
+        return Fact("TensorRT", library.title, "good", f"builds engines, but {why} to run them on")
+    return _chip_fact(library, found)
+
+
+def _chip_fact(library: Library, card: Card) -> Fact:
+    """Whether the library knows the card's chip; the full one is asked by building only."""
+    if is_known_chip(library, card.capability):
+        return Fact("TensorRT", library.title, "good", "plays on the card")
+    means = f"knows no {card.architecture}: the CPU plays, unless `pip install dreamcade[tensorrt]` does"
+    return Fact("TensorRT", library.title, "note", means)
 
 
 def _cache_fact() -> Fact:

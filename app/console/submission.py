@@ -1,8 +1,8 @@
 """A bench report that can be sent in. Owns what it says; refuses whatever could tell who sent it.
 
 Only what is listed here goes in: no paths, no names of worlds that don't ship, no kernel release, nothing of the host.
-A ladder's rungs go by their names, which say their size and nothing else. What a library said when it refused goes in
-too, without the parts of it that may be paths.
+A ladder's rungs go by their names, which say their size and nothing else. What a library said when it refused, and what
+a row was given up for (a CUDA graph, a workspace), goes in too, without the parts of it that may be paths.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.checkpoint import bundled_worlds
 
-SCHEMA = 2
+SCHEMA = 3
 _RUNG = re.compile(r"rung-\d+-\d+x\d+")
 _PARTS = re.compile(r"(: |; |[()])")  # what stands between the parts of a reason
 _SIZE = ("parameters", "half_operations", "float_operations", "bytes", "kernels")
@@ -42,7 +42,12 @@ def anonymous_report(document: dict[str, Any]) -> dict[str, Any]:
         "bench_schema": document["schema"],
         "month": datetime.now(UTC).strftime("%Y-%m"),
         "machine": machine | {"system": document["machine"]["system"].split(" ")[0]},
-        "results": [world(result) | {name: result[name] for name in _RESULT} for result in document["results"]],
+        "results": [
+            world(result)
+            | {name: result[name] for name in _RESULT}
+            | {"note": _impersonal(result["note"], result["world"], known)}
+            for result in document["results"]
+        ],
         "skipped": [
             world(skipped)
             | {"backend": skipped["backend"], "reason": _impersonal(skipped["reason"], skipped["world"], known)}

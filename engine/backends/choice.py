@@ -17,11 +17,12 @@ from engine.measuring.memory import list_cards
 
 @dataclass(frozen=True)
 class Choice:
-    """A warm backend. `problem` says in one line why it isn't what was asked for; None where it is, or where `auto`
-    found no card."""
+    """A warm backend. `problem` tells the player in one line what isn't as it was meant to be, such as an engine that
+    was found damaged; None where all is, or where `auto` found no card. `stands_in`: another one was meant to play."""
 
     backend: Backend
     problem: str | None = None
+    stands_in: bool = False
 
 
 def make_backend(
@@ -37,11 +38,12 @@ def make_backend(
     try:
         if parts is None:
             _look_for_card()
-        return Choice(_on_card(checkpoint, wish, open_tensorrt(checkpoint, wish.vram_limit, progress, parts), parts))
+        backend = _on_card(checkpoint, wish, open_tensorrt(checkpoint, wish.vram_limit, progress, parts), parts)
+        return Choice(backend, backend.info.note or None)
     except BackendFailed as error:
         note = f"no TensorRT: {error}"
         expected = wish.name is BackendName.AUTO and isinstance(error, NoCard)
-        return Choice(_cpu(checkpoint, wish, note), None if expected else f"{note}; the CPU plays")
+        return Choice(_cpu(checkpoint, wish, note), None if expected else f"{note}; the CPU plays", not expected)
 
 
 def _look_for_card() -> None:

@@ -19,12 +19,14 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a card. `capability`: (8, 6) of an RTX 3060; `memory` in bytes."""
+    """What is known of a card. `capability`: (8, 6) of an RTX 3060; `memory` in bytes; `bus` as NVML writes a place on
+    the PCI bus, empty where it isn't known."""
 
     name: str
     capability: tuple[int, int]
     driver: str
     memory: int
+    bus: str = ""
 
     @property
     def architecture(self) -> str:
@@ -127,7 +129,9 @@ class CudaDevice:
         try:
             work()
         except BaseException:
-            self._cuda.cudaStreamEndCapture(self._stream)  # leave no half-open capture behind
+            status, half = self._cuda.cudaStreamEndCapture(self._stream)  # leave no half-open capture behind
+            if int(status) == 0:
+                self._cuda.cudaGraphDestroy(half)
             raise
         (recorded,) = self._call("cudaStreamEndCapture", self._stream)
         try:
@@ -178,20 +182,31 @@ def _bindings() -> Any:
 
 
 def _find_card(cuda: Any) -> Card:
-    version = int(cuda.cudaDriverGetVersion()[1] or 0)
+    version = int(_answer(cuda, "cudaDriverGetVersion")[1] or 0)
     if version == 0:
         raise NoCard("no NVIDIA driver is running here")
-    (count,) = _call(cuda, "cudaGetDeviceCount")
-    if count == 0:
+    (needed,) = _call(cuda, "cudaRuntimeGetVersion")
+    if version // 1000 < needed // 1000:
+        raise BackendFailed(
+            f"the NVIDIA driver is too old: it speaks {_cuda_name(version)}, expected CUDA {needed // 1000} or newer"
+        )
+    status, count = _answer(cuda, "cudaGetDeviceCount")
+    if status == cuda.cudaError_t.cudaErrorNoDevice or count == 0:
         raise NoCard("the NVIDIA driver knows no card")
+    _check(cuda, "cudaGetDeviceCount", status)
     (facts,) = _call(cuda, "cudaGetDeviceProperties", 0)
     name = bytes(facts.name).split(b"\0")[0].decode(errors="replace")
-    return Card(name, (int(facts.major), int(facts.minor)), _driver_version(version), int(facts.totalGlobalMem))
+    capability, bus = (int(facts.major), int(facts.minor)), _bus_name(facts)
+    return Card(name, capability, _driver_version(version), int(facts.totalGlobalMem), bus)
+
+
+def _bus_name(facts: Any) -> str:
+    return f"{int(facts.pciDomainID):08x}:{int(facts.pciBusID):02x}:{int(facts.pciDeviceID):02x}.0"
 
 
 def _driver_version(cuda_version: int) -> str:
     """The driver's own version, which may change while the CUDA version that it speaks stays."""
-    speaks = f"CUDA {cuda_version // 1000}.{cuda_version % 1000 // 10}"
+    speaks = _cuda_name(cuda_version)
     try:
         import pynvml
 
@@ -206,9 +221,27 @@ def _driver_version(cuda_version: int) -> str:
 
 def _call(cuda: Any, function: str, *arguments: Any) -> tuple[Any, ...]:
     """Results of a CUDA function. Raises OutOfDeviceMemory or BackendFailed with CUDA's own words."""
-    status, *results = getattr(cuda, function)(*arguments)
+    status, *results = _answer(cuda, function, *arguments)
+    _check(cuda, function, status)
+    return tuple(results)
+
+
+def _cuda_name(version: int) -> str:
+    return f"CUDA {version // 1000}.{version % 1000 // 10}"
+
+
+def _answer(cuda: Any, function: str, *arguments: Any) -> tuple[Any, ...]:
+    """Status and results of a CUDA function. Raises BackendFailed where the bindings can't even call it."""
+    try:
+        answer: tuple[Any, ...] = getattr(cuda, function)(*arguments)
+    except Exception as error:  # a driver without that function, a status newer than the bindings: each in its own way
+        raise BackendFailed(f"CUDA: {function.removeprefix('cuda')}: {one_line(error)}") from error
+    return answer
+
+
+def _check(cuda: Any, function: str, status: Any) -> None:
     if int(status) == 0:
-        return tuple(results)
+        return
     words = cuda.cudaGetErrorString(status)[1]
     text = words.decode() if isinstance(words, bytes) else str(words)
     kind = OutOfDeviceMemory if status == cuda.cudaError_t.cudaErrorMemoryAllocation else BackendFailed

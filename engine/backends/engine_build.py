@@ -45,7 +45,6 @@ def half_of(path: Path, capability: tuple[int, int]) -> bytes:
 def build_engine(library: Library, graph: bytes, options: BuildOptions, ends: Sequence[TensorSpec]) -> bytes:
     """Parse `graph` and build it; `ends` are the inputs and outputs that it must have. Raises BackendFailed with the
     library's own words where it refuses, OutOfDeviceMemory where they say that memory is short."""
-    library.complaint()
     what = f"builds no engine{_for_chip(options)}"
     with library.guarded(what):
         trt: Any = library.module
@@ -59,6 +58,10 @@ def build_engine(library: Library, graph: bytes, options: BuildOptions, ends: Se
         _check_ends(library, network, ends)
         config = builder.create_builder_config()
         config.clear_flag(trt.BuilderFlag.TF32)  # what the graph says is float32 is meant to be
+        if hasattr(trt.BuilderFlag, "REQUIRE_USER_ALLOCATION"):
+            # TensorRT-RTX may else allocate in mid-step, which no CUDA graph can record; a graph that can't do without
+            # is then refused here, where no card is needed to find out.
+            config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
         if options.workspace is not None:
             config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace)
         if options.capability is not None and hasattr(config, "set_compute_capability"):
@@ -70,10 +73,20 @@ def build_engine(library: Library, graph: bytes, options: BuildOptions, ends: Se
         return bytes(engine)
 
 
+def is_known_chip(library: Library, capability: tuple[int, int]) -> bool:
+    """Whether the library may build for a chip. The full one names none: only building shows."""
+    chips = getattr(library.module, "ComputeCapability", None)
+    return chips is None or hasattr(chips, _chip_name(capability))
+
+
 def _capability(library: Library, capability: tuple[int, int]) -> Any:
     """The library's name for a chip. One that it has no name for is left to it, and to what it says of it."""
     known: Any = library.module.ComputeCapability
-    return getattr(known, "SM{}{}".format(*capability), known.CURRENT)
+    return getattr(known, _chip_name(capability), known.CURRENT)
+
+
+def _chip_name(capability: tuple[int, int]) -> str:
+    return "SM{}{}".format(*capability)
 
 
 def _for_chip(options: BuildOptions) -> str:

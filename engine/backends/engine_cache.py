@@ -22,7 +22,7 @@ from engine.atomic import TEMPORARY, whole_file
 SUFFIX = ".engine"
 SIZE_LIMIT = 4 << 30  # bytes of all entries; the least recently used go first
 HEADER_LIMIT = 1 << 14
-FORMAT = 1  # to be raised whenever the way from a shipped graph to an engine changes
+FORMAT = 2  # to be raised whenever the way from a shipped graph to an engine changes
 
 VERSIONS = {"driver": "driver", "version": "library version", "format": "graph format"}  # what changes with an update
 

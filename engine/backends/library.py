@@ -8,14 +8,20 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import Any
 
 from engine.backends.base import BackendFailed, OutOfDeviceMemory
 
 MODULES = ("tensorrt", "tensorrt_rtx")  # the full one first: who has installed it, wants it
+OLDEST = {
+    "tensorrt": 10,
+    "tensorrt_rtx": 1,
+}  # major versions that know strongly typed graphs and memory of the caller's
 # How the libraries say, in lower case, that a card's memory is too short.
 NO_MEMORY = ("out of memory", "outofmemory", "memoryallocation", "could not be allocated", "bad_alloc")
 
@@ -35,10 +41,8 @@ class Library:
         return f"{'TensorRT-RTX' if self.name == 'tensorrt_rtx' else 'TensorRT'} {self.version}"
 
     def complaint(self) -> str:
-        """The library's newest error in one line, which is then forgotten; empty where there was none."""
-        text = self.log.newest
-        self.log.newest = ""
-        return str(text)
+        """What the library first complained of, in one line, since this thread last asked; empty where it didn't."""
+        return str(self.log.take())
 
     def failure(self, what: str, error: Exception | None = None) -> BackendFailed:
         """What the library could not do, in its own words or those of its bindings' `error`. OutOfDeviceMemory where
@@ -49,7 +53,9 @@ class Library:
 
     @contextlib.contextmanager
     def guarded(self, what: str) -> Iterator[None]:
-        """Whatever the bindings raise becomes a `failure`: they have kinds of their own, a TypeError for no object."""
+        """Whatever the bindings raise becomes a `failure`: they have kinds of their own, a TypeError for no object.
+        What was complained of before is none of its reasons."""
+        self.complaint()
         try:
             yield
         except BackendFailed:
@@ -69,7 +75,10 @@ def find_library() -> Library:
     for name in installed_libraries():
         try:
             module = importlib.import_module(name)
-            return Library(module, name, str(module.__version__), _make_log(module))
+            version = str(module.__version__)
+            if int(version.split(".")[0]) >= OLDEST[name]:
+                return Library(module, name, version, _make_log(module))
+            reason = f"{name} {version} is too old: expected {OLDEST[name]} or newer"
         except Exception as error:  # a missing shared library, a half-finished install: each in its own way
             reason = f"{name} can't be imported: {one_line(error)}"
     raise BackendFailed(reason)
@@ -80,16 +89,24 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+@cache  # the library keeps the first one for itself, past all that was made with it, and may ignore any other
 def _make_log(module: Any) -> Any:
     class Log(module.ILogger):  # type: ignore[misc]  # a class of a library that may not be there
-        """Keeps the first error since it was last asked; later ones only say what followed from it."""
+        """Keeps each thread's first error since it last asked; later ones only say what followed from it. One world may
+        be built while another one plays."""
 
         def __init__(self) -> None:
             module.ILogger.__init__(self)
-            self.newest = ""
+            self._first: dict[int | None, str] = {}  # by thread; None: the library's own ones
 
         def log(self, severity: Any, message: str) -> None:
-            if severity <= module.ILogger.Severity.ERROR and not self.newest and "Begin node" not in message:
-                self.newest = " ".join(message.split())
+            if severity <= module.ILogger.Severity.ERROR and "Begin node" not in message:
+                here = threading.get_ident()
+                known = any(thread.ident == here for thread in threading.enumerate())
+                self._first.setdefault(here if known else None, " ".join(message.split()))
+
+        def take(self) -> str:
+            own, foreign = self._first.pop(threading.get_ident(), ""), self._first.pop(None, "")
+            return own or foreign
 
     return Log()

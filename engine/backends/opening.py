@@ -4,9 +4,11 @@ memory is short; refuses to fall back to another runtime (choice)."""
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
+from weakref import WeakSet
 
 from engine.backends.base import BackendFailed, OutOfDeviceMemory
 from engine.backends.device import Card, CudaDevice, Device
@@ -27,6 +29,10 @@ from engine.backends.vram import (
 from engine.checkpoint import Checkpoint
 
 Progress = Callable[[str, float], None]
+
+
+_opened: WeakSet[TensorRtBackend] = WeakSet()  # in this process: several worlds stay open, and a limit is for them all
+_opened_lock = threading.Lock()  # one may step down while another one is opened
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Parts:
 
     find_library: Callable[[], Library] = find_library
     make_device: Callable[[], Device] = CudaDevice
-    make_program: Callable[[Library, bytes, bytes | None], Program] = EngineProgram
+    make_program: Callable[[Library, Device, bytes, bytes | None], Program] = EngineProgram
     cache: EngineCache = field(default_factory=EngineCache)
 
 
@@ -78,26 +84,35 @@ def open_tensorrt(
     may_build: bool = True,
 ) -> Opened:
     """Build or load the engine and warm it up. Where memory is short, less is asked for, tier by tier. `vram_limit` in
-    bytes; without `may_build`, only a kept engine will do. Raises BackendFailed."""
+    bytes, of all worlds that are open; without `may_build`, only a kept engine will do. Raises BackendFailed."""
     parts = parts or Parts()
     library = parts.find_library()
-    need = estimate_need(checkpoint.manifest)
-    if vram_limit is not None and need > vram_limit:
-        raise BackendFailed(f"this world needs about {show_size(need)}, the limit is {show_size(vram_limit)}")
-    short: OutOfDeviceMemory | None = None
+    need, taken = estimate_need(checkpoint.manifest), _taken()
+    if vram_limit is not None and taken + need > vram_limit:
+        others = f" and other worlds take {show_size(taken)}" if taken else ""
+        raise BackendFailed(f"this world needs about {show_size(need)}{others}, the limit is {show_size(vram_limit)}")
+    short = ""  # words alone: the error itself would keep alive what it went through, engine and all
     notes: list[str] = []  # of all tiers: what the first one found damaged, the second one finds gone
     for tier in tiers:
         opening = _Opening(checkpoint, parts, library, tier, vram_limit, progress, may_build, notes)
         try:
             backend = opening.open()
         except OutOfDeviceMemory as error:
-            short = error
+            short = str(error)
         else:
             if tier.given_up:
                 notes.append(f"memory is short: {tier.given_up}")
             backend.note = "; ".join(note for note in (*notes, backend.note) if note)
+            with _opened_lock:
+                _opened.add(backend)
             return Opened(backend, tier)
     raise OutOfDeviceMemory(f"the card's memory is too short ({short or 'nothing is left to give up'})")
+
+
+def _taken() -> int:
+    """Bytes that the open backends of this process take on the card, without what CUDA keeps for itself."""
+    with _opened_lock:
+        return sum(backend.memory for backend in _opened)
 
 
 class _Opening:
@@ -156,7 +171,7 @@ class _Opening:
     def _start(self, device: Device, key: EngineKey, engine: bytes, compiled: bytes | None) -> TensorRtBackend:
         """Load an engine on `device`, which is closed where that fails, and warm it up."""
         with _closed_on_failure(device):
-            program = self._parts.make_program(self._library, engine, compiled)
+            program = self._parts.make_program(self._library, device, engine, compiled)
             with _closed_on_failure(program):
                 backend = TensorRtBackend(self._checkpoint, device, program, self._library.title, self._tier.graphs)
                 self._check_limit(backend)
@@ -212,7 +227,7 @@ class _Opening:
         return BuildOptions(card.capability if told else None, self._tier.workspace)
 
     def _check_limit(self, backend: TensorRtBackend) -> None:
-        taken = backend.memory + RUNTIME_BYTES
+        taken = backend.memory + _taken() + RUNTIME_BYTES
         if self._vram_limit is not None and taken > self._vram_limit:
             raise OutOfDeviceMemory(f"{show_size(taken)} are taken, the limit is {show_size(self._vram_limit)}")
 

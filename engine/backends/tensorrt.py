@@ -2,11 +2,13 @@
 
 The state never leaves the card. Two sets of state buffers take turns, so no step reads what it writes; for each there
 is one CUDA graph of the whole step: tokens, action and noise up in one copy, the engine, tokens, picture and entropy
-down in another.
+down in another. The copy down is no work of the next step's: that one would have to begin before its key is known. What
+goes on beside the next step is all that comes after: the frame is coloured, drawn and encoded in other threads.
 """
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import Any
 
@@ -52,6 +54,7 @@ class TensorRtBackend:
         self._inputs, self._outputs = upward.views(self._sent), downward.views(self._received)
         self._ends = upward.addresses(self._above[0]) | downward.addresses(self._above[1])
         self._current = 0
+        self._closed = False
         self.reset()
 
     @property
@@ -62,7 +65,9 @@ class TensorRtBackend:
 
     @property
     def memory(self) -> int:
-        """Bytes on the card: engine, scratch and buffers."""
+        """Bytes on the card: engine, scratch and buffers; none any more once it is closed."""
+        if self._closed:
+            return 0
         buffers = self._sent.nbytes + self._received.nbytes + 2 * self._state_layout.size
         return self._program.memory + buffers
 
@@ -121,6 +126,9 @@ class TensorRtBackend:
 
     def close(self) -> None:
         """Let go of the engine and of all memory."""
+        self._closed = True
+        with contextlib.suppress(BackendFailed):
+            self._device.synchronize()  # after a failure, what was queued before it may still read from the engine
         self._program.close()
         self._device.close()
         self._graphs = []
@@ -128,12 +136,18 @@ class TensorRtBackend:
 
     def _record_graphs(self) -> None:
         """One graph for each state set. Where the library can't be recorded, steps are queued one by one."""
+        graphs = []
         try:
-            self._graphs = [self._device.capture(partial(self._enqueue, source)) for source in (0, 1)]
+            for source in (0, 1):
+                self._enqueue(source)  # new addresses may make the library set itself up, which can't be recorded
+                self._device.synchronize()
+                graphs.append(self._device.capture(partial(self._enqueue, source)))
         except OutOfDeviceMemory:
             raise
         except BackendFailed as error:
             self.note = f"no CUDA graph ({error})"
+        else:
+            self._graphs = graphs
 
     def _enqueue(self, source: int) -> None:
         """Queue a step that reads state set `source` and writes the other one."""

@@ -21,6 +21,7 @@ from engine.backends.base import Backend, BackendFailed
 from engine.backends.choice import Choice, make_backend
 from engine.backends.device import find_card
 from engine.backends.engine_cache import EngineCache
+from engine.backends.library import one_line
 from engine.backends.opening import Parts
 from engine.backends.wish import BackendName, BackendWish
 from engine.checkpoint import Checkpoint, load_checkpoint
@@ -272,8 +273,10 @@ class _Run:
             parts = Parts(cache=EngineCache(Path(folder)))
             try:
                 result = self._measure_cold(checkpoint, opener, parts, f"{world} on {name}")
-            except BackendFailed as error:
-                self.skipped.append(Skipped(world, name, str(error)))
+            except BadInput:
+                raise
+            except Exception as error:  # whatever a runtime raises: the other rows must not go with it
+                self.skipped.append(Skipped(world, name, one_line(error)))
                 return
             self._tell(f"{world} on {name}: warm start")
             self.results.append(self._with_warm_start(result, checkpoint, opener, parts))
@@ -286,8 +289,8 @@ class _Run:
             cold = self._clock() - began
             try:
                 opened = choice.backend.info
-                if choice.problem is not None:
-                    raise BackendFailed(opened.note or choice.problem)
+                if choice.stands_in:
+                    raise BackendFailed(opened.note)
                 result = self._play_both(checkpoint, choice.backend, began, title)
                 if choice.backend.info != opened:  # some frames are another backend's: no figure of either
                     raise BackendFailed(f"it did not last: {choice.backend.info.note}")
@@ -311,11 +314,11 @@ class _Run:
             seconds, info = self._clock() - began, again.backend.info
             again.backend.close()
         except Exception as error:  # the figures are there: whatever breaks now must not take them along
-            problem = " ".join(str(error).split()) or type(error).__name__
+            problem = one_line(error)
         else:
-            if again.problem is None and (info.name, info.device) == (result.backend, result.device):
+            if not again.stands_in and (info.name, info.device) == (result.backend, result.device):
                 return replace(result, warm_start_s=seconds)
-            problem = info.note or again.problem or f"{info.name} started"
+            problem = info.note or f"{info.name} started"
         return replace(result, note="; ".join(filter(None, (result.note, f"no warm start: {problem}"))))
 
     def _play_both(self, checkpoint: Checkpoint, backend: Backend, began: float, title: str) -> BenchResult:

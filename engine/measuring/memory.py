@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from types import TracebackType
 from typing import Any
 
 import psutil
+
+from engine.backends.base import BackendFailed
+from engine.backends.device import find_card
 
 _MB = 1 << 20
 
@@ -38,8 +42,16 @@ def _describe(nvml: Any, number: int) -> tuple[str, float, float]:
     return str(nvml.nvmlDeviceGetName(card)), memory.total / _MB, memory.free / _MB
 
 
+def _cudas_first(nvml: Any) -> Any:
+    """NVML's handle of the card that CUDA calls the first one. NVML counts by place, CUDA by speed or as it is told."""
+    if nvml.nvmlDeviceGetCount() > 1:
+        with contextlib.suppress(BackendFailed):
+            return nvml.nvmlDeviceGetHandleByPciBusId(find_card().bus)
+    return nvml.nvmlDeviceGetHandleByIndex(0)
+
+
 class VramProbe:
-    """Asks NVML how much of the first card's memory is used: by this process where it is listed, else by all.
+    """Asks NVML how much memory of the card that plays is used: by this process where it is listed, else by all.
 
     Without a card or a driver, the answer is None from then on.
     """
@@ -51,7 +63,7 @@ class VramProbe:
             import pynvml
 
             pynvml.nvmlInit()
-            self._card = pynvml.nvmlDeviceGetHandleByIndex(0)
+            self._card = _cudas_first(pynvml)
             self._nvml = pynvml
         except Exception:  # NVML raises its own kinds for each missing part, and an OSError for a broken library
             self._nvml = None

@@ -25,13 +25,15 @@ LIMIT = 8 * GIB  # bytes on the card, where none is given
 @dataclass(frozen=True)
 class CardRates:
     """Published rates. `half_teraflops`: dense half-precision tensor products that add up in float32; `teraflops`:
-    float32 without tensor cores; `gigabytes` a second of memory traffic; `memory_gb` in 2**30 bytes."""
+    float32 without tensor cores; `gigabytes` a second of memory traffic; `memory_gb` in 2**30 bytes. `others`: names
+    that CUDA may have for the same card."""
 
     name: str
     half_teraflops: float
     teraflops: float
     gigabytes: float
     memory_gb: int
+    others: tuple[str, ...] = ()
 
 
 CARDS = (
@@ -44,7 +46,7 @@ CARDS = (
     CardRates("RTX 4070", 58.3, 29.1, 504, 12),
     CardRates("RTX 4090", 165.2, 82.6, 1008, 24),
     CardRates("RTX 5070", 61.7, 30.9, 672, 12),
-    CardRates("H100", 989.0, 66.9, 3350, 80),
+    CardRates("H100", 989.0, 66.9, 3350, 80, ("H100 80GB HBM3",)),
     CardRates("H200", 989.0, 66.9, 4800, 141),
 )
 PROJECTED = ("RTX 3060",)  # what is shown beside what was measured
@@ -70,13 +72,15 @@ class Projection:
     reaches: dict[str, bool]
 
 
+def card_name(device: str) -> str:
+    """The name that a card is published under: "RTX 3060" of "NVIDIA GeForce RTX 3060". What follows it belongs to it:
+    a Ti, a Laptop GPU or a D is another card, with rates of its own."""
+    return " ".join(device.replace("NVIDIA", "").replace("GeForce", "").split())
+
+
 def find_rates(device: str) -> CardRates | None:
-    """The table's card that a device's name means; the longest name wins, as in "RTX 3070" and "RTX 3070 Ti"."""
-    words = device.replace("NVIDIA", "").replace("GeForce", "").split()
-    text = " ".join(words)
-    found = [card for card in CARDS if card.name == text or text.startswith((f"{card.name} ", f"{card.name}-"))]
-    plain = [card for card in found if not text.removeprefix(card.name).lower().startswith((" ti", " super"))]
-    return max(plain, key=lambda card: len(card.name), default=None)
+    """The table's card that a device's name means; None where its rates aren't known."""
+    return next((card for card in CARDS if card_name(device) in (card.name, *card.others)), None)
 
 
 def frame_seconds(cost: CardCost, half: float, single: float, traffic: float) -> float:

@@ -12,6 +12,7 @@ from typing import Literal
 from engine.backends.base import BackendInfo
 from engine.frame import Frame
 from engine.measuring.memory import VramProbe, resident_mb
+from engine.measuring.projection import card_name
 
 WINDOW = 300  # frames that percentiles look back on: ten seconds at 30 ticks
 SPARKLINE = 120  # compute times kept for drawing
@@ -168,7 +169,7 @@ class Telemetry:
 
 def judge_target(backend: BackendInfo | None, fps: float | None, vram_mb: float | None) -> Target:
     """Judged on what runs: another device says nothing, and what wasn't measured isn't met."""
-    if backend is None or backend.on_cpu or TARGET_CARD not in backend.device:
+    if backend is None or backend.on_cpu or card_name(backend.device) != TARGET_CARD:
         return "not this device"
     if fps is None or vram_mb is None:
         return "not met"

@@ -8,13 +8,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import app.cli
 from app.cli import main
 from engine.backends.base import BackendFailed, NoCard
+from engine.backends.device import Card
 
 Run = Callable[..., tuple[int, str, str]]
 ROOT = Path(app.cli.__file__).parents[1]
@@ -327,6 +330,29 @@ def test_doctor_without_a_card_says_so_for_driver_and_capability(
     assert facts["compute capability"]["value"] == "none"
     monkeypatch.setattr("app.console.doctor.list_cards", lambda: [("RTX 3060", 12288.0, 9000.0)])
     assert "pip install dreamcade[rtx]" in run("doctor")[1]
+
+
+def test_doctor_knows_a_card_that_nvml_does_not(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = Card("NVIDIA GeForce RTX 3060", (8, 6), "CUDA 13.1", 12 << 30)
+    monkeypatch.setattr("app.console.doctor.list_cards", list)
+    monkeypatch.setattr("app.console.doctor.find_card", lambda: card)
+    file = tmp_path / "doctor.json"
+
+    def facts() -> dict[str, Any]:
+        assert run("doctor", "--json", file)[0] == 0
+        return {fact["name"]: fact for fact in json.loads(file.read_text(encoding="utf-8"))["facts"]}
+
+    assert "RTX 3060" in facts()["graphics card"]["value"]
+    assert facts()["compute capability"]["value"] == "8.6" and facts()["TensorRT"]["meaning"] == "plays on the card"
+    monkeypatch.setattr("app.console.doctor.find_card", lambda: replace(card, capability=(6, 1)))
+    assert facts()["TensorRT"]["verdict"] == "note" and "knows no sm_61" in facts()["TensorRT"]["meaning"]
+    monkeypatch.setattr("app.console.doctor.list_cards", lambda: [("RTX 3060", 12288.0, 9000.0)])
+    monkeypatch.setattr("app.console.doctor.find_card", _old_driver)
+    assert "too old" in facts()["driver"]["meaning"] and "can't use the card" in facts()["TensorRT"]["meaning"]
+
+
+def _old_driver() -> None:
+    raise BackendFailed("the NVIDIA driver is too old")
 
 
 def _no_library() -> None:

@@ -122,6 +122,12 @@ def test_what_was_not_measured_says_so(capsys: pytest.CaptureFixture[str]) -> No
     assert "no NVIDIA driver" in out and "projected, not measured" in out and "-50%" in out
 
 
+def test_where_nothing_ran_there_is_no_table(capsys: pytest.CaptureFixture[str]) -> None:
+    print_bench(document() | {"results": [], "method_errors": []})
+    out = capsys.readouterr().out
+    assert "unthrottled FPS" not in out and "no NVIDIA driver" in out
+
+
 def test_a_slow_host_is_a_missed_target() -> None:
     slow = document() | {"host_times": [{"world": "hills", "p50": 0.7, "p99": 0.9, "max": 1.0}]}
     assert missed_targets(slow) == ["hills: host time around a step p50: expected ≤ 0.5 ms, got 0.70 ms"]

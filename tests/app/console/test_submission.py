@@ -72,18 +72,18 @@ def test_a_report_says_what_was_measured_and_nothing_else(monkeypatch: pytest.Mo
     text = json.dumps(report)
     assert "secret" not in text and "somebody" not in text and "/home" not in text and "of mine" not in text
     assert report["skipped"][0]["reason"] == "[left out]: file: expected one"
-    assert report["machine"]["system"] == "Linux"
+    assert report["machine"]["system"] == "Linux" and report["results"][0]["note"] == "[left out]"
 
 
 def test_rungs_are_told_apart_and_a_librarys_refusal_reaches_the_report() -> None:
     rungs = ["rung-128-160x6", "rung-256-1024x24"]
     refusal = "TensorRT-RTX 1.7.1 builds no engine for compute capability 7.5: unsupported SM, expected 8.0 or newer"
     document = _document(
-        results=[RESULT | {"world": rungs[0]}],
+        results=[RESULT | {"world": rungs[0], "note": "no CUDA graph (CUDA: StreamEndCapture: not permitted)"}],
         skipped=[{"world": rungs[1], "backend": "tensorrt", "reason": refusal}],
         projections=[{"world": rung, **SIZE} for rung in rungs],
     )
     report = anonymous_report(document)
     (row,), (skipped,) = report["results"], report["skipped"]
-    assert row["world"] == rungs[0] and row | SIZE == row
+    assert row["world"] == rungs[0] and row | SIZE == row and row["note"].startswith("no CUDA graph (CUDA: Stream")
     assert skipped == {"world": rungs[1], **SIZE, "backend": "tensorrt", "reason": refusal}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
@@ -161,6 +162,12 @@ def _card_where_needed(request: pytest.FixtureRequest) -> None:
         pytest.skip(str(error.value))
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an earlier test has left open counts for no limit."""
+    monkeypatch.setattr("engine.backends.opening._opened", WeakSet())
+
+
 @pytest.fixture(scope="session")
 def library() -> Library:
     """The installed library: it needs no card to parse and build."""
@@ -210,11 +217,11 @@ def scripted_parts(checkpoint: Checkpoint, cache: EngineCache, library: Library)
             seen.devices.append(waiting.pop(0) if waiting else ScriptedDevice())
             return seen.devices[-1]
 
-        def load(_: Library, engine: bytes, compiled: bytes | None) -> ScriptedProgram:
+        def load(_: Library, device: ScriptedDevice, engine: bytes, compiled: bytes | None) -> ScriptedProgram:
             seen.loaded.append((engine, compiled))
             if errors:
                 raise errors.pop(0)
-            return ScriptedProgram(seen.devices[-1], checkpoint)
+            return ScriptedProgram(device, checkpoint)
 
         seen.parts = Parts(lambda: library, next_device, load, kept_in)
         return seen

@@ -62,7 +62,20 @@ def test_whatever_fails_the_cpu_plays_and_says_why(
     if name is BackendName.AUTO and isinstance(error, NoCard):
         assert choice.problem is None
     else:
-        assert choice.problem == f"no TensorRT: {error}; the CPU plays"
+        assert choice.problem == f"no TensorRT: {error}; the CPU plays" and choice.stands_in
+
+
+def test_what_went_otherwise_on_the_card_is_told(
+    checkpoint: Checkpoint, scripted_parts: Any, make_device: Any, cache: EngineCache
+) -> None:
+    """It plays there, so nothing stands in; but the player hears why a start was slow or memory is short."""
+    make_backend(checkpoint, parts=scripted_parts().parts)
+    for path in cache.folder.iterdir():
+        path.write_bytes(b"")
+    choice = make_backend(checkpoint, parts=scripted_parts().parts)
+    assert choice.problem is not None and choice.problem.startswith("made anew: ") and not choice.stands_in
+    choice = make_backend(checkpoint, parts=scripted_parts(make_device({"allocate": (1, SHORT)})).parts)
+    assert choice.problem == "memory is short: a smaller workspace" and not choice.stands_in
 
 
 def test_this_machine_plays_whatever_it_has(checkpoint: Checkpoint) -> None:

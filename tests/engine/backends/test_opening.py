@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,32 @@ def test_short_memory_steps_down(checkpoint: Checkpoint, scripted_parts: Any, ma
     assert [device.closed for device in seen.devices] == [True, False]
 
 
+def test_what_was_tried_is_gone_before_the_next_try(checkpoint: Checkpoint, scripted_parts: Any) -> None:
+    """Also what only the way of an error leads to, such as an engine's weights: the next try needs their memory."""
+    seen = scripted_parts()
+    left: list[Any] = []  # of each device that is made, what earlier tries still hold
+
+    class Weights:
+        def start(self) -> None:
+            raise OutOfDeviceMemory("CUDA: Malloc: out of memory")
+
+    def load(*given: Any) -> Any:
+        weights = Weights()
+        tried.append(weakref.ref(weights))
+        if len(tried) < len(TIERS):
+            weights.start()
+        return seen.parts.make_program(*given)
+
+    def make_device() -> Any:
+        left.append([held for held in tried if held() is not None])
+        return seen.parts.make_device()
+
+    tried: list[Any] = []
+    parts = replace(seen.parts, make_program=load, make_device=make_device)
+    assert open_tensorrt(checkpoint, parts=parts).tier == TIERS[-1]
+    assert left == [[]] * len(left) and len(tried) == len(TIERS)
+
+
 def test_the_last_step_down_is_without_graphs(checkpoint: Checkpoint, scripted_parts: Any, make_device: Any) -> None:
     seen = scripted_parts(*(make_device({"capture": (1, SHORT)}) for _ in TIERS))
     opened = open_tensorrt(checkpoint, parts=seen.parts)
@@ -183,6 +210,18 @@ def test_a_limit_is_kept(checkpoint: Checkpoint, scripted_parts: Any) -> None:
     assert seen.devices == []
     need = estimate_need(checkpoint.manifest)
     assert open_tensorrt(checkpoint, need, parts=seen.parts).backend.memory + RUNTIME_BYTES <= need
+
+
+def test_a_limit_is_for_all_worlds_that_are_open(checkpoint: Checkpoint, scripted_parts: Any) -> None:
+    need = estimate_need(checkpoint.manifest)
+    first = open_tensorrt(checkpoint, need, parts=scripted_parts().parts).backend
+    with pytest.raises(BackendFailed, match=r"needs about .* and other worlds take \d+ MiB, the limit is"):
+        open_tensorrt(checkpoint, need, parts=scripted_parts().parts)
+    room = need + first.memory
+    open_tensorrt(checkpoint, room, parts=scripted_parts().parts).backend.close()
+    first.close()
+    assert first.memory == 0
+    open_tensorrt(checkpoint, need, parts=scripted_parts().parts).backend.close()
 
 
 def test_a_graph_that_cannot_be_halved_is_a_failed_backend(

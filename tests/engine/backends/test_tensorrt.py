@@ -106,8 +106,56 @@ def test_info_and_memory(scripted: TensorRtBackend, device: Any) -> None:
         "sm_86",
     )
     assert not info.on_cpu and scripted.memory > 1 << 20
+    waits = device.calls["synchronize"]
     scripted.close()
+    assert device.closed and device.calls["synchronize"] == waits + 1  # for what may still read from the engine
+
+
+def test_a_card_that_answers_no_more_is_closed_all_the_same(
+    checkpoint: Checkpoint, device: Any, make_program: Any
+) -> None:
+    backend = TensorRtBackend(checkpoint, device, make_program(device, checkpoint), "TensorRT 1", True)
+    device.fails["synchronize"] = (1, BackendFailed("CUDA: StreamSynchronize: unspecified launch failure"))
+    backend.close()
     assert device.closed
+
+
+def test_a_step_runs_plainly_before_it_is_recorded(checkpoint: Checkpoint, device: Any, make_program: Any) -> None:
+    """With the very addresses: what a library sets up for new ones can't be recorded."""
+    told: list[Any] = []
+
+    class Program(make_program):  # type: ignore[misc]  # a fixture's class
+        def bind(self, addresses: Any) -> None:
+            told.append(dict(addresses))
+            super().bind(addresses)
+
+    class Device:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(device, name)
+
+        def capture(self, work: Any) -> Any:
+            told.append("capture")
+            return device.capture(work)
+
+        def synchronize(self) -> None:
+            told.append("done")
+            device.synchronize()
+
+    TensorRtBackend(checkpoint, Device(), Program(device, checkpoint), "TensorRT 1", True).warm_up()
+    recorded = [number for number, what in enumerate(told) if what == "capture"]
+    assert len(recorded) == 2
+    for number in recorded:
+        before, done, _, within = told[number - 2 : number + 2]
+        assert before == within and done == "done"
+    assert told[recorded[0] + 1] != told[recorded[1] + 1]
+
+
+def test_half_a_recording_is_none(checkpoint: Checkpoint, make_device: Any, make_program: Any) -> None:
+    device = make_device({"capture": (2, BackendFailed("CUDA: GraphInstantiate: not supported"))})
+    backend = TensorRtBackend(checkpoint, device, make_program(device, checkpoint), "TensorRT 1", True)
+    backend.warm_up()
+    backend.step(ZEROS, 1, QUIET)
+    assert backend.info.note.startswith("no CUDA graph (") and not device.calls["launch"]
 
 
 def test_a_library_that_cannot_be_recorded_still_plays(

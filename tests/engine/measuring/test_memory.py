@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from engine.backends.base import BackendFailed
+from engine.backends.device import Card
 from engine.measuring.memory import VramPeak, VramProbe, list_cards, resident_mb
 
 
@@ -19,14 +21,21 @@ class FakeNvml:
     class NVMLError(Exception):
         pass
 
-    def __init__(self, processes: list[Any], broken: bool = False) -> None:
-        self._processes, self._broken = processes, broken
+    def __init__(self, processes: list[Any], broken: bool = False, cards: int = 1) -> None:
+        self._processes, self._broken, self._cards = processes, broken, cards
+        self.asked: list[str] = []
 
     def nvmlInit(self) -> None:
         pass
 
+    def nvmlDeviceGetCount(self) -> int:
+        return self._cards
+
     def nvmlDeviceGetHandleByIndex(self, index: int) -> str:
         return f"card {index}"
+
+    def nvmlDeviceGetHandleByPciBusId(self, place: str) -> str:
+        return f"card at {place}"
 
     def nvmlDeviceGetComputeRunningProcesses(self, card: str) -> list[Any]:
         return self._processes
@@ -34,6 +43,7 @@ class FakeNvml:
     def nvmlDeviceGetMemoryInfo(self, card: str) -> Any:
         if self._broken:
             raise self.NVMLError("lost")
+        self.asked.append(card)
         return SimpleNamespace(used=2 << 30)
 
 
@@ -70,6 +80,21 @@ def test_the_whole_card_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_card_that_stops_answering_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert probe(monkeypatch, FakeNvml([], broken=True)).used_mb() is None
+
+
+def test_of_several_cards_the_one_that_plays_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NVML counts cards by their place, CUDA by speed."""
+    plays = Card("RTX 3060", (8, 6), "1", 0, "00000000:0b:00.0")
+    monkeypatch.setattr("engine.measuring.memory.find_card", lambda: plays)
+    nvml = FakeNvml([], cards=2)
+    assert probe(monkeypatch, nvml).used_mb() == 2048 and nvml.asked == ["card at 00000000:0b:00.0"]
+
+    def none() -> None:
+        raise BackendFailed("the NVIDIA driver is too old")
+
+    monkeypatch.setattr("engine.measuring.memory.find_card", none)
+    nvml = FakeNvml([], cards=2)
+    assert probe(monkeypatch, nvml).used_mb() == 2048 and nvml.asked == ["card 0"]
 
 
 def test_without_a_driver_there_are_no_cards(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,9 @@ def test_a_shipped_world_is_counted_as_a_card_runs_it(folder: Path) -> None:
     ("device", "name"),
     [
         ("NVIDIA GeForce RTX 3060", "RTX 3060"),
-        ("NVIDIA GeForce RTX 3060 Laptop GPU", "RTX 3060"),
+        ("NVIDIA GeForce RTX 3060 Laptop GPU", None),
+        ("NVIDIA GeForce RTX 4090 D", None),
+        ("NVIDIA H100 PCIe", None),
         ("NVIDIA H100 80GB HBM3", "H100"),
         ("NVIDIA GeForce RTX 3060 Ti", None),
         ("NVIDIA GeForce RTX 4070 SUPER", None),

@@ -62,6 +62,8 @@ def test_another_session_begins_anew(session: Session) -> None:
         (CARD, None, 4000.0, "not met"),
         (CPU, 300.0, 100.0, "not this device"),
         (replace(CPU, device="CPU beside an RTX 3060"), 300.0, 100.0, "not this device"),
+        (replace(CARD, device="NVIDIA GeForce RTX 3060 Ti"), 300.0, 100.0, "not this device"),
+        (replace(CARD, device="NVIDIA GeForce RTX 3060 Laptop GPU"), 300.0, 100.0, "not this device"),
         (replace(CARD, device="NVIDIA H100"), 300.0, 100.0, "not this device"),
         (None, None, None, "not this device"),
     ],
