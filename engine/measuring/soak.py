@@ -21,6 +21,7 @@ from engine.backends.base import Backend
 from engine.checkpoint import Checkpoint
 from engine.frame import Frame
 from engine.frame_loop import FrameLoop
+from engine.free_memory import give_back
 from engine.mailbox import FrameMailbox
 from engine.measuring.memory import resident_mb
 from engine.measuring.telemetry import Telemetry
@@ -126,6 +127,7 @@ class Soak:
         self.figures.problems.append(f"{world.manifest.name}: {kind}{' '.join(str(error).split())}")
 
     def _measure_memory(self) -> None:
+        give_back()  # as the next world does when it is entered
         figures = self.figures
         figures.seconds = self._clock() - self._began
         figures.memory_last = resident_mb()
