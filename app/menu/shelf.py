@@ -93,8 +93,10 @@ class Shelf:
         self._builder.submit(end)
 
     def forget(self, name: str) -> None:
-        """Drop a session that failed, so that the next request builds a new one."""
-        self._sessions.pop(name, None)
+        """Let go of a session that failed, so that the next request builds a new one in its place."""
+        failed = self._sessions.pop(name, None)
+        if failed is not None:
+            self._builder.submit(_close_built, failed)
 
     def close(self) -> None:
         """Stop building and let go of every session."""

@@ -53,6 +53,17 @@ def test_a_graph_that_cannot_load_is_told_when_asked_for_and_can_be_tried_again(
     shelf.close()
 
 
+def test_a_session_that_failed_gives_its_backend_back(worlds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Shelf([worlds / "boxes"], BackendWish(threads=1))
+    backend = shelf.request("boxes").result(timeout=60).backend
+    closed: list[bool] = []
+    monkeypatch.setattr(backend, "close", lambda: closed.append(True))
+    shelf.forget("boxes")
+    shelf.request("boxes").result(timeout=60)
+    assert closed == [True], "before the new one is built: a card may hold only one"
+    shelf.close()
+
+
 def test_why_another_backend_plays_is_told_once(worlds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     shelf = Shelf([worlds / "boxes", worlds / "hills"], BackendWish(BackendName.TENSORRT, 1), tell=told.append)
