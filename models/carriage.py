@@ -107,8 +107,8 @@ class Choice(nn.Module):
         together = self.whole(torch.cat([scene, lone.amax((2, 3))], 1))
         bent = self.bend(self.bent_seen(features) + self.bent_moved(F.max_pool2d(lone, 3, 1, 1)))
         chosen = self.own(features) + self.follow(lone) + bent + together[..., None, None]
-        own = chosen.flatten(2).transpose(1, 2).log_softmax(-1)
-        belongs = self.belongs(features).flatten(2).transpose(1, 2).log_softmax(-1)
+        own = chosen.flatten(2).transpose(1, 2).float().log_softmax(-1)
+        belongs = self.belongs(features).flatten(2).transpose(1, 2).float().log_softmax(-1)
         # Which patches are the mover's, and what each says, isn't learnt from what they say together: where they
         # disagree, the quickest way to be less wrong would be to call none of them its own.
         part = belongs[..., MOVER : MOVER + 1].exp().detach()

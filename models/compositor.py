@@ -133,7 +133,8 @@ class Compositor(nn.Module):
         fine = self.widen(self.detail(detail + self.spread(features) + self.seen_detail(seen)))
         fine = fine + self.seen_pixel(seen)
         fine = self.pixels(fine if known is None else fine + known)
-        shares = self.head(fine.permute(0, 2, 3, 1).flatten(1, 2)).unflatten(-1, (4, -1)).softmax(-1)
+        weighed = self.head(fine.permute(0, 2, 3, 1).flatten(1, 2)).unflatten(-1, (4, -1))
+        shares = weighed.float().softmax(-1)  # in half precision what is nearly certain would pull no more
         return Composition(of_quads(pixels % self.classes, self.grid), of_quads(shares, self.grid), carriage)
 
     @torch.no_grad()
