@@ -121,6 +121,29 @@ def dynamics(
 
 
 @app.command()
+def adapt(
+    source: Annotated[str, typer.Option("--from", help="a bundled world's name, or a checkpoint folder")],
+    data: Annotated[list[Path], typer.Option(help="the new episodes: of collect or import; can be repeated")],
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="the checkpoint folder to make or replace")],
+    preset: PresetName = "cpu",
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="budget of time; the preset's otherwise")] = None,
+    self_generated: Annotated[
+        bool, typer.Option("--self-generated", help="also learn from what a neural world made itself")
+    ] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Adapt a world to new episodes: other art, other rules, another game."""
+    from engine.checkpoint import find_world
+    from training.adapt import Adaptation
+    from training.adapt import adapt as adapt_world
+
+    manifest = adapt_world(Adaptation(find_world(source), data, preset, run, minutes, self_generated), out)
+    made = manifest.provenance
+    _show({"world": str(out), "digest": manifest.digest, "steps": made.steps, "hours": made.hours}, json_file)
+
+
+@app.command()
 def export(
     world: World,
     run: RunFolder,

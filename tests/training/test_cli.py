@@ -72,6 +72,8 @@ def test_collect_writes_its_figures(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         (("bench", "--world", "platformer", "--device", "meta"), "--device: expected cpu or cuda"),
         (("parity", "--world", "puzzle", "--json", "nowhere/x"), "nowhere/x: --json: cannot be written"),
         (("ladder", "--out", "a-file"), "a-file: --out: expected a folder"),
+        (("adapt", "--from", "chess", "--data", "x", "--run", "x", "--out", "x"), "chess: world: expected a known one"),
+        (("adapt", "--from", "puzzle", "--data", "nowhere", "--run", "x", "--out", "x"), "nowhere/dataset.json: file"),
         (("frobnicate",), "frobnicate"),
     ],
 )
