@@ -18,7 +18,7 @@ from models.manifest import BadInput
 
 app = typer.Typer(help="Make the worlds that Dreamcade plays.", no_args_is_help=True, pretty_exceptions_enable=False)
 
-World = Annotated[str, typer.Option("--world", help="platformer or puzzle")]
+World = Annotated[str, typer.Option("--world", help="platformer, puzzle or moon")]
 PresetName = Annotated[str, typer.Option("--preset", help="tiny, cpu, gpu, or a YAML file")]
 RunFolder = Annotated[Path, typer.Option("--run", help="folder of the run: data, checkpoints, curves")]
 Minutes = Annotated[float | None, typer.Option(min=0.01, help="the stage's budget of time; the preset's otherwise")]
@@ -141,6 +141,37 @@ def adapt(
     manifest = adapt_world(Adaptation(find_world(source), data, preset, run, minutes, self_generated), out)
     made = manifest.provenance
     _show({"world": str(out), "digest": manifest.digest, "steps": made.steps, "hours": made.hours}, json_file)
+
+
+@app.command()
+def compare(
+    world: Annotated[str, typer.Option("--world", help="the simulated world to measure on")],
+    checkpoint: Annotated[list[str], typer.Option(help="a bundled world's name, or a checkpoint folder; repeated")],
+    clips: Annotated[int, typer.Option(min=2, help="of play that each is measured on")] = 32,
+    split: Annotated[str, typer.Option(help="level seeds: choose or report")] = "choose",
+    threads: Annotated[int | None, typer.Option(min=1)] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure checkpoints beside each other on one world's levels: an adapted one, say, beside what it came from."""
+    from engine.checkpoint import find_world
+    from training.compare import compare as measure
+    from training.compare import compare_table
+
+    folders = [find_world(name) for name in checkpoint]
+    console, began = Console(stderr=True), time.monotonic()
+    compared = measure(
+        folders,
+        world,
+        clips,
+        split,
+        threads,
+        lambda line: console.print(f"{time.monotonic() - began:5.0f} s  {line}", highlight=False, markup=False),
+    )
+    Console().print(compare_table(world, compared))
+    if json_file is not None:
+        _write_json(
+            {"world": world, "split": split, "clips": clips, "compared": list(map(asdict, compared))}, json_file
+        )
 
 
 @app.command()

@@ -74,6 +74,7 @@ def test_collect_writes_its_figures(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         (("ladder", "--out", "a-file"), "a-file: --out: expected a folder"),
         (("adapt", "--from", "chess", "--data", "x", "--run", "x", "--out", "x"), "chess: world: expected a known one"),
         (("adapt", "--from", "puzzle", "--data", "nowhere", "--run", "x", "--out", "x"), "nowhere/dataset.json: file"),
+        (("compare", "--world", "moon", "--checkpoint", "puzzle"), "expected actions and pixels like those of moon"),
         (("frobnicate",), "frobnicate"),
     ],
 )
