@@ -144,6 +144,30 @@ def adapt(
 
 
 @app.command()
+def base(
+    data: Annotated[list[Path], typer.Option(help="a world's data set; given once for each world")],
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="the checkpoint folder to make or replace, to adapt worlds from")],
+    preset: PresetName = "cpu",
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="of the dynamics stage; the preset's otherwise")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Train one network on several worlds, to adapt each of them from."""
+    from training.base import BASE, BaseRun, train_base
+    from training.preset import load_preset
+
+    loaded = load_preset(preset, BASE)
+    if minutes is not None:
+        share = loaded.adapt.tokenizer_share
+        loaded = load_preset(preset, BASE, {"tokenizer": minutes * share, "dynamics": minutes * (1 - share)})
+    manifest = train_base(BaseRun(data, preset, loaded, run), out)
+    made = manifest.provenance
+    _show({"world": str(out), "digest": manifest.digest, "steps": made.steps, "hours": made.hours}, json_file)
+
+
+@app.command()
 def compare(
     world: Annotated[str, typer.Option("--world", help="the simulated world to measure on")],
     checkpoint: Annotated[list[str], typer.Option(help="a bundled world's name, or a checkpoint folder; repeated")],
