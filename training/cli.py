@@ -18,7 +18,7 @@ from models.manifest import BadInput
 
 app = typer.Typer(help="Make the worlds that Dreamcade plays.", no_args_is_help=True, pretty_exceptions_enable=False)
 
-World = Annotated[str, typer.Option("--world", help="platformer or puzzle")]
+World = Annotated[str, typer.Option("--world", help="platformer, puzzle or moon")]
 PresetName = Annotated[str, typer.Option("--preset", help="tiny, cpu, gpu, or a YAML file")]
 RunFolder = Annotated[Path, typer.Option("--run", help="folder of the run: data, checkpoints, curves")]
 GAP_TICKS, GAP_SEED = 16, 4_321  # of the clips on which the correlation gap is measured
@@ -164,6 +164,84 @@ def student(
 
     this = _run(world, preset, run, {"student": minutes}, mode)
     _show({"student": asdict(this.train_student(make_accelerator(this.preset.precision)))}, json_file)
+
+
+@app.command()
+def adapt(
+    source: Annotated[str, typer.Option("--from", help="a bundled world's name, or a checkpoint folder")],
+    data: Annotated[list[Path], typer.Option(help="the new episodes: of collect or import; can be repeated")],
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="the checkpoint folder to make or replace")],
+    preset: PresetName = "cpu",
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="budget of time; the preset's otherwise")] = None,
+    self_generated: Annotated[
+        bool, typer.Option("--self-generated", help="also learn from what a neural world made itself")
+    ] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Adapt a world to new episodes: other art, other rules, another game."""
+    from engine.checkpoint import find_world
+    from training.adapt import Adaptation
+    from training.adapt import adapt as adapt_world
+
+    manifest = adapt_world(Adaptation(find_world(source), data, preset, run, minutes, self_generated), out)
+    made = manifest.provenance
+    _show({"world": str(out), "digest": manifest.digest, "steps": made.steps, "hours": made.hours}, json_file)
+
+
+@app.command()
+def base(
+    data: Annotated[list[Path], typer.Option(help="a world's data set; given once for each world")],
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="the checkpoint folder to make or replace, to adapt worlds from")],
+    preset: PresetName = "cpu",
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="of the dynamics stage; the preset's otherwise")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Train one network on several worlds, to adapt each of them from."""
+    from training.base import BASE, BaseRun, train_base
+    from training.preset import load_preset
+
+    loaded = load_preset(preset, BASE)
+    if minutes is not None:
+        share = loaded.adapt.tokenizer_share
+        loaded = load_preset(preset, BASE, {"tokenizer": minutes * share, "dynamics": minutes * (1 - share)})
+    manifest = train_base(BaseRun(data, preset, loaded, run), out)
+    made = manifest.provenance
+    _show({"world": str(out), "digest": manifest.digest, "steps": made.steps, "hours": made.hours}, json_file)
+
+
+@app.command()
+def compare(
+    world: Annotated[str, typer.Option("--world", help="the simulated world to measure on")],
+    checkpoint: Annotated[list[str], typer.Option(help="a bundled world's name, or a checkpoint folder; repeated")],
+    clips: Annotated[int, typer.Option(min=2, help="of play that each is measured on")] = 32,
+    split: Annotated[str, typer.Option(help="level seeds: choose or report")] = "choose",
+    threads: Annotated[int | None, typer.Option(min=1)] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure checkpoints beside each other on one world's levels: an adapted one, say, beside what it came from."""
+    from engine.checkpoint import find_world
+    from training.compare import compare as measure
+    from training.compare import compare_table
+
+    folders = [find_world(name) for name in checkpoint]
+    console, began = Console(stderr=True), time.monotonic()
+    compared = measure(
+        folders,
+        world,
+        clips,
+        split,
+        threads,
+        lambda line: console.print(f"{time.monotonic() - began:5.0f} s  {line}", highlight=False, markup=False),
+    )
+    Console().print(compare_table(world, compared))
+    if json_file is not None:
+        _write_json(
+            {"world": world, "split": split, "clips": clips, "compared": list(map(asdict, compared))}, json_file
+        )
 
 
 @app.command()

@@ -21,6 +21,7 @@ from training.preset import load_preset
 from training.seal import Networks, seal
 from training.starts import Starts, find_starts
 from training.tokenizer_stage import tokenizer_config
+from training.worlds.base import SimulatedWorld
 from training.worlds.registry import world_class
 
 WORLD, PRESET = "platformer", "cpu"
@@ -96,7 +97,9 @@ def build_rung(rung: Rung, starts: Starts, folder: Path) -> Manifest:
         for weight in dynamics.parameters():
             if not weight.any():
                 weight.normal_(0, SCALE)
-    world = type("RungWorld", (simulated,), {"name": rung.name, "title": rung.name, "description": ""})
+    world: type[SimulatedWorld] = type(
+        "RungWorld", (simulated,), {"name": rung.name, "title": rung.name, "description": ""}
+    )
     provenance = Provenance(
         preset="ladder",
         device="cpu",

@@ -34,6 +34,7 @@ class StagePreset(_Strict):
 
     `batch` windows of `window` ticks a step; learning rates are those of AdamW and of Muon; `ema` is the decay of the
     averaged weights; gradients longer than `clip` are shortened to it, so that one odd batch doesn't steer many steps.
+    Minutes are the wall's, or the process's own of a processor: for comparisons on a machine that is busy otherwise.
     """
 
     steps: Count
@@ -48,6 +49,7 @@ class StagePreset(_Strict):
     clip: Annotated[float, Field(gt=0)] | None = None
     ema: Share = 0.995
     save_minutes: Annotated[float, Field(gt=0)] = 3.0
+    clock: Literal["wall", "processor"] = "wall"
 
 
 class TokenizerPreset(_Strict):
@@ -133,6 +135,15 @@ class ExportPreset(_Strict):
     ships: Literal["dynamics", "student"] = "dynamics"
 
 
+class AdaptPreset(_Strict):
+    """How a shipped world is adapted: the stages are the preset's own, but for `minutes` in all, of which the tokenizer
+    has `tokenizer_share`, and for the dynamics model's learning rates, which are `rate` of the usual ones."""
+
+    minutes: Annotated[float, Field(gt=0)] = 60.0
+    tokenizer_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    rate: Annotated[float, Field(gt=0, le=1)] = 0.3
+
+
 class Preset(_Strict):
     """All of a world's run. `precision` is of its products: see precision.py."""
 
@@ -144,6 +155,7 @@ class Preset(_Strict):
     teacher: TeacherPreset
     student: StudentPreset
     export: ExportPreset = ExportPreset()
+    adapt: AdaptPreset = AdaptPreset()
 
 
 def load_preset(

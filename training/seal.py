@@ -12,21 +12,45 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 import yaml
 
 from engine.atomic import write_atomically
+from models.actions import Action
 from models.dynamics import DynamicsModel
 from models.manifest import MANIFEST_NAME, ActionEntry, BadInput, FileEntry, Graphs, Manifest, Provenance
 from models.tokenizer import Tokenizer
 from training.export import DECODER, ENCODER, PARITY_STEPS, STEP, Sampling, export_graphs
 from training.half_parity import check_half
 from training.starts import Starts
-from training.worlds.base import SimulatedWorld
 
 START_FRAMES, METRICS = "start_frames.npz", "metrics.json"
+
+
+class Identity(Protocol):
+    """What the manifest says of a world beside its networks: a simulated world's class has it all."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def genre(self) -> str: ...
+    @property
+    def palettes(self) -> dict[str, list[tuple[int, int, int]]]: ...
+    @property
+    def tick_rate(self) -> int: ...
+    @property
+    def actions(self) -> tuple[Action, ...]: ...
+    @property
+    def default_keys(self) -> dict[Action, tuple[str, ...]]: ...
+    @property
+    def scripts(self) -> dict[str, list[tuple[Action, int]]]: ...
 
 
 @dataclass(frozen=True)
@@ -40,7 +64,7 @@ class Networks:
 
 def seal(
     networks: Networks,
-    world: type[SimulatedWorld],
+    world: Identity,
     starts: Starts,
     provenance: Provenance,
     folder: Path,

@@ -85,6 +85,47 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> type[ToyWorld]:
     return ToyWorld
 
 
+def carrying(preset: Any) -> Any:
+    """The preset with a choice of carried shifts, as the bundled worlds have."""
+    return preset.model_copy(update={"dynamics": preset.dynamics.model_copy(update={"carried": ((0, 4), (4, 0))})})
+
+
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, Any]:
+    """A sealed puzzle of tiny networks, these, and their preset. No weight is zero or one, as after learning, but for
+    one layer's bias, which the exporter leaves out."""
+    import torch
+
+    from models.dynamics import DynamicsModel
+    from models.manifest import Provenance
+    from models.tokenizer import Tokenizer
+    from training.dynamics_stage import dynamics_config
+    from training.export import Sampling
+    from training.preset import load_preset
+    from training.run import PICTURE
+    from training.seal import Networks, seal
+    from training.starts import find_starts
+    from training.tokenizer_stage import tokenizer_config
+    from training.worlds.puzzle import PuzzleWorld
+
+    torch.manual_seed(1)
+    preset = carrying(load_preset("tiny", "puzzle"))
+    tokenizer = Tokenizer(tokenizer_config(preset, PICTURE))
+    tokenizer.book.random_(0, 16)
+    dynamics = DynamicsModel(dynamics_config(preset, tokenizer, len(PuzzleWorld.actions)))
+    dynamics.show(tokenizer.book)
+    for parameter in (*tokenizer.parameters(), *dynamics.parameters()):
+        torch.nn.init.normal_(parameter, std=0.1)
+    torch.nn.init.zeros_(dynamics.down[1].bias)
+    networks = Networks(tokenizer.eval(), dynamics.eval(), Sampling(min_p=0.2, shared_noise=True))
+    provenance = Provenance(
+        preset="tiny", device="cpu", seed=0, frames=9, steps={"dynamics": 7}, hours={}, world_version=1, created="-"
+    )
+    folder = tmp_path_factory.mktemp("worlds") / "shipped"
+    seal(networks, PuzzleWorld, find_starts("puzzle", 2, 4, "choose", 5), provenance, folder, parity_steps=1)
+    return folder, networks, preset
+
+
 @pytest.fixture(autouse=True)
 def _no_accelerator_yet() -> Iterator[None]:
     """accelerate keeps one state a process, which refuses the precision of the next run."""

@@ -72,6 +72,10 @@ def test_collect_writes_its_figures(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         (("bench", "--world", "platformer", "--device", "meta"), "--device: expected cpu or cuda"),
         (("parity", "--world", "puzzle", "--json", "nowhere/x"), "nowhere/x: --json: cannot be written"),
         (("ladder", "--out", "a-file"), "a-file: --out: expected a folder"),
+        (("adapt", "--from", "chess", "--data", "x", "--run", "x", "--out", "x"), "chess: world: expected a known one"),
+        (("adapt", "--from", "puzzle", "--data", "nowhere", "--run", "x", "--out", "x"), "nowhere/dataset.json: file"),
+        (("compare", "--world", "moon", "--checkpoint", "puzzle"), "expected actions and pixels like those of moon"),
+        (("base", "--data", "nowhere", "--run", "x", "--out", "x"), "--data: expected the data sets of two worlds"),
         (("frobnicate",), "frobnicate"),
     ],
 )

@@ -96,7 +96,7 @@ class PuzzleSight(Sight):
         return True
 
 
-SIGHTS: dict[str, Sight] = {"platformer": PlatformerSight(), "puzzle": PuzzleSight()}
+SIGHTS: dict[str, Sight] = {"platformer": PlatformerSight(), "puzzle": PuzzleSight(), "moon": PlatformerSight()}
 
 
 def sight_of(world_name: str) -> Sight:

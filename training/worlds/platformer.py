@@ -17,7 +17,7 @@ from models.actions import Action
 from training.worlds import platformer_art as art
 from training.worlds import platformer_levels as levels
 from training.worlds.base import FRAME_SIZE, Frames, SimulatedWorld, Snapshot
-from training.worlds.platformer_levels import BODY_HEIGHT, BODY_WIDTH, COYOTE, EMPTY, FRIEZE, ROWS
+from training.worlds.platformer_levels import BODY_HEIGHT, BODY_WIDTH, COYOTE, EARTH, EMPTY, FRIEZE, ROWS, Gravity
 from training.worlds.platformer_physics import Beetles, Bodies, Flags, Ground, Ints, drowned, meets, move, pricked, walk
 from training.worlds.platformer_player import Planner
 
@@ -27,14 +27,11 @@ VIEW = FRAME_SIZE // 8
 OPENING = 12  # plain columns at the start of an episode
 PLAYER_SCREEN_X = 48
 RESPAWN_SCREEN_X = 40
-DEATH_VY, STOMP_VY = -6, -5
 ALIVE, DEAD, CHEER = 0, 1, 2
 NO_ENEMY, WALKING, SQUASHED, GONE = 0, 1, 2, 6  # squashed for the ticks 2, 3, 4, 5
 BANNER_TOP, BANNER_STEP = 24, 2  # pixels
 _MARGIN = 16  # of the canvas, so that sprites need no clipping
 _STRIP = (RING + VIEW) * 8  # the first columns are drawn again behind the last, so that every view is one slice
-
-_TILES = art.tile_set()
 
 
 def _mix(value: Ints) -> Ints:
@@ -46,10 +43,10 @@ def _mix(value: Ints) -> Ints:
 
 
 @lru_cache(maxsize=16384)
-def _picture(column: bytes) -> npt.NDArray[np.uint8]:
+def _picture(scenery: art.Scenery, column: bytes) -> npt.NDArray[np.uint8]:
     """A column of 16 tile kinds over the sky, uint8 [128,8]."""
-    tiles = _TILES[np.frombuffer(column, np.uint8)].reshape(FRAME_SIZE, 8)
-    return np.where(tiles == art.CLEAR, art.SKY, tiles)
+    tiles = scenery.tiles[np.frombuffer(column, np.uint8)].reshape(FRAME_SIZE, 8)
+    return np.where(tiles == art.CLEAR, scenery.sky, tiles)
 
 
 class Platformer(SimulatedWorld):
@@ -76,6 +73,8 @@ class Platformer(SimulatedWorld):
         Action.RIGHT_JUMP: (),
     }
     palettes: ClassVar[dict[str, list[tuple[int, int, int]]]] = art.PALETTES
+    scenery: ClassVar[art.Scenery] = art.RUNEWOOD
+    gravity: ClassVar[Gravity] = EARTH
     event_names: ClassVar[tuple[str, ...]] = (
         "death_spike", "death_pit", "death_enemy", "respawn", "stomp", "coin", "flag", "jump", "land", "biome",
         "blocked",
@@ -162,7 +161,7 @@ class Platformer(SimulatedWorld):
 
     def _ops_of(self, copy: int) -> bytes:
         """The ops of a copy's current level: a pure function of its stream and level index."""
-        return levels.level(int(self.current_level_seeds[copy]))
+        return levels.level(int(self.current_level_seeds[copy]), self.gravity)
 
     # --- new ground ------------------------------------------------------------------------------------------------
 
@@ -213,7 +212,7 @@ class Platformer(SimulatedWorld):
     def _draw_columns(self, copies: Ints, columns: Ints) -> None:
         """Draw one column in each of the given copies' strips, twice where a view may run past the ring's end."""
         for i, slot in zip(copies.tolist(), (columns % RING).tolist(), strict=True):
-            picture = _picture(self.tiles[i, slot].tobytes())
+            picture = _picture(self.scenery, self.tiles[i, slot].tobytes())
             self._strip[i, :, slot * 8 : slot * 8 + 8] = picture
             if slot < VIEW:
                 again = (slot + RING) * 8
@@ -243,7 +242,7 @@ class Platformer(SimulatedWorld):
         return self._events.copy()
 
     def _ground(self) -> Ground:
-        return Ground(self.tiles, self._ring_base, self.camera)
+        return Ground(self.tiles, self._ring_base, self.camera, self.gravity)
 
     def _bodies(self) -> Bodies:
         return Bodies(self.x, self.y, self.vx, self.vy, self.coyote, self.on_ground)
@@ -268,8 +267,8 @@ class Platformer(SimulatedWorld):
 
     def _move_dead(self, dead: Flags) -> None:
         """The dead fall through everything; below the screen they come back at its top."""
-        vy = np.minimum(self.vy + 1, levels.MAX_FALL)
-        y = self.y + vy
+        vy = np.minimum(self.vy + 1, self.gravity.fall)
+        y = self.y + self.gravity.pixels(vy)
         back = dead & (y >= FRAME_SIZE)
         self.vy = np.where(back, 0, np.where(dead, vy, self.vy))
         self.y = np.where(back, -BODY_HEIGHT, np.where(dead, y, self.y))
@@ -316,7 +315,7 @@ class Platformer(SimulatedWorld):
     def _take_coin(self, i: int, column: int, row: int) -> None:
         slot = column % RING
         self.tiles[i, slot, row] = EMPTY
-        sky = art.SKY[row * 8, 0]
+        sky = self.scenery.sky[row * 8, 0]
         for at in (slot, slot + RING) if slot < VIEW else (slot,):
             self._strip[i, row * 8 : row * 8 + 8, at * 8 : at * 8 + 8] = sky
 
@@ -328,7 +327,7 @@ class Platformer(SimulatedWorld):
         stomps: Flags = np.logical_or.reduce(stomped, axis=1)
         bitten: Flags = np.logical_and(touch.any(1), ~stomps)
         self.enemy_state = np.where(stomped, SQUASHED, self.enemy_state)
-        self.vy = np.where(stomps, STOMP_VY, self.vy)
+        self.vy = np.where(stomps, self.gravity.stomp, self.vy)
         self.on_ground = self.on_ground & ~stomps
         self.coyote = np.where(stomps, 0, self.coyote)
         self._mark("stomp", stomps)
@@ -338,7 +337,7 @@ class Platformer(SimulatedWorld):
     def _kill(self, who: Flags) -> None:
         self.state = np.where(who, DEAD, self.state)
         self.vx = np.where(who, 0, self.vx)
-        self.vy = np.where(who, DEATH_VY, self.vy)
+        self.vy = np.where(who, self.gravity.death, self.vy)
         self.on_ground = self.on_ground & ~who
 
     # --- pictures --------------------------------------------------------------------------------------------------
@@ -348,7 +347,7 @@ class Platformer(SimulatedWorld):
         for i, at in enumerate((self.camera % (RING * 8)).tolist()):
             self._canvas[i, inner, inner] = self._strip[i, :, at : at + FRAME_SIZE]
         row, column = _MARGIN + art.LAMP_AT[0], _MARGIN + art.LAMP_AT[1]
-        self._canvas[:, row : row + 16, column : column + 16] = art.LAMP
+        self._canvas[:, row : row + 16, column : column + 16] = self.scenery.lamp
         self._paste_banners()
         self._paste_enemies()
         self._paste_players()
@@ -367,7 +366,7 @@ class Platformer(SimulatedWorld):
         x = self.flag_column * 8 + 5 - self.camera
         y = (levels.HOME_ROW - 1) * 8 - 1 - self.banner
         for i in np.nonzero((self.flag_column >= 0) & (x > -_MARGIN) & (x < FRAME_SIZE))[0]:
-            self._paste(int(i), art.BANNER, int(x[i]), int(y[i]))
+            self._paste(int(i), self.scenery.banner, int(x[i]), int(y[i]))
 
     def _paste_enemies(self) -> None:
         copies, slots = np.nonzero(self.enemy_state != NO_ENEMY)
@@ -379,7 +378,7 @@ class Platformer(SimulatedWorld):
         for i, look, side, px, py in zip(
             copies.tolist(), looks.tolist(), right.tolist(), left.tolist(), top.tolist(), strict=True
         ):
-            self._paste(i, art.BEETLE[side][look], px, py)
+            self._paste(i, self.scenery.beetle[side][look], px, py)
 
     def _poses(self) -> Ints:
         """int64 [N], a function of what is seen: state, whether in the air and which way, and where on a tile."""
@@ -395,7 +394,7 @@ class Platformer(SimulatedWorld):
         for i, pose, side, px, py in zip(
             range(self.num_envs), self._poses().tolist(), mirrored.tolist(), x.tolist(), y.tolist(), strict=True
         ):
-            self._paste(i, art.HERO[side][pose], px, py)
+            self._paste(i, self.scenery.hero[side][pose], px, py)
 
     # --- for measuring and for players that read the simulator -----------------------------------------------------
 

@@ -5,8 +5,8 @@ One letter is one palette index (`INK`), `.` is transparent. Every palette gives
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,22 @@ class Sprite:
     @classmethod
     def of(cls, pixels: Pixels) -> Sprite:
         return cls(np.ascontiguousarray(pixels), np.ascontiguousarray(pixels != CLEAR))
+
+
+Poses = tuple[tuple[Sprite, ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Scenery:
+    """All that the platformer draws: tiles uint8 [kinds,8,8], sky uint8 [128,1], the disc in it uint8 [16,16]; the
+    banner, the beetle as [looks right][look] and the hero as [looks left][pose]."""
+
+    tiles: Pixels
+    sky: Pixels
+    lamp: Pixels
+    banner: Sprite
+    beetle: Poses
+    hero: Poses
 
 
 CLEAR = 255  # transparent in `Pixels`; never reaches a frame
@@ -346,10 +362,14 @@ _HERO_RIGHT: tuple[Pixels, ...] = (
     _hero(_SHUT, _ARMS_UP, _SPREAD),
     _hero(_SHUT, _ARMS_UP, _TOGETHER),
 )
-# HERO[looks left][pose]
-HERO: tuple[tuple[Sprite, ...], ...] = tuple(
-    tuple(Sprite.of(pose[:, ::step]) for pose in _HERO_RIGHT) for step in (1, -1)
-)
+
+
+def both_ways(looks: Sequence[Pixels]) -> Poses:
+    """As drawn, and mirrored."""
+    return tuple(tuple(Sprite.of(look[:, ::step]) for look in looks) for step in (1, -1))
+
+
+HERO = both_ways(_HERO_RIGHT)  # [looks left][pose]
 
 # The beetle, 10x9, looking left, two steps; then four ever flatter pictures of one that was stomped.
 _BEETLE = """
@@ -367,24 +387,27 @@ _BEETLE_LEFT: tuple[Pixels, ...] = (draw(_BEETLE + " .kdk..kdk."), draw(_BEETLE 
 _FLAT_ROWS = ((0, 1, 3, 4, 6, 7, 8), (0, 1, 4, 7, 8), (0, 4, 7), (1, 7))
 
 
-def _squash(rows: tuple[int, ...]) -> Pixels:
-    flat = np.full((9, 10), CLEAR, np.uint8)
-    flat[9 - len(rows) :] = _BEETLE_LEFT[0][list(rows)]
-    return flat
+def squashed(walking: Sequence[Pixels]) -> Poses:
+    """Two steps of a beetle that looks left → [looks right][0, 1: these; 2-5: ever flatter]."""
+    flat = np.full((len(_FLAT_ROWS), 9, 10), CLEAR, np.uint8)
+    for picture, rows in zip(flat, _FLAT_ROWS, strict=True):
+        picture[9 - len(rows) :] = walking[0][list(rows)]
+    return both_ways([*walking, *flat])
 
 
-# BEETLE[looks right][0, 1: steps; 2-5: squashed]
-BEETLE: tuple[tuple[Sprite, ...], ...] = tuple(
-    tuple(Sprite.of(look[:, ::step]) for look in (*_BEETLE_LEFT, *map(_squash, _FLAT_ROWS))) for step in (1, -1)
-)
+BEETLE = squashed(_BEETLE_LEFT)
 
 
-def tile_set() -> npt.NDArray[np.uint8]:
+def tile_set(
+    ground: Sequence[Pixels] = (GRASS_TOP, STONE_TOP, CANDY_TOP, GRASS_BODY, STONE_BODY, CANDY_BODY),
+    pits: Sequence[Pixels] = (_pit_top("g"), _pit_top("m"), _pit_top("p"), PIT_BODY),
+    things: Sequence[Pixels] = (COIN, SPIKE, PLANK, BRICK, BLOCK, POLE, POLE_TOP),
+    decorations: Sequence[Pixels] = (FLOWER, LANTERN, LOLLY),
+    runes: Sequence[Pixels] = RUNES,
+) -> Pixels:
     """All tiles, uint8 [kinds,8,8], in the order of the kinds in `platformer_levels`."""
     empty = np.full((TILE, TILE), CLEAR, np.uint8)
-    tiles: list[np.ndarray[Any, Any]] = [
-        empty, GRASS_TOP, STONE_TOP, CANDY_TOP, GRASS_BODY, STONE_BODY, CANDY_BODY,
-        _pit_top("g"), _pit_top("m"), _pit_top("p"), PIT_BODY, COIN, SPIKE, PLANK, BRICK, BLOCK, POLE, POLE_TOP,
-        FLOWER, LANTERN, LOLLY, *RUNES,
-    ]  # fmt: skip
-    return np.stack(tiles).astype(np.uint8)
+    return np.stack([empty, *ground, *pits, *things, *decorations, *runes]).astype(np.uint8)
+
+
+RUNEWOOD = Scenery(tile_set(), SKY, LAMP, BANNER, BEETLE, HERO)

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+_Speed = TypeVar("_Speed", int, "npt.NDArray[np.int64]")
 
 ROWS = 16
 FRIEZE = 15  # the row of runes
@@ -117,6 +120,37 @@ def first_column(biome: int) -> bytes:
     column[HOME_ROW + 1 : FRIEZE] = bytes([GROUND_BODY + biome]) * (FRIEZE - HOME_ROW - 1)
     column[FRIEZE] = RUNE + Op.FLAT
     return bytes(column)
+
+
+# --- a body's size and what moves it ---------------------------------------------------------------------------------
+
+BODY_WIDTH, BODY_HEIGHT = 8, 14
+MAX_VX, MAX_FALL = 2, 7
+JUMP_VY, RELEASED_VY = -8, -3
+COYOTE = (
+    4  # counts down from the last tick on the ground, so that three ticks after the first one in the air still jump
+)
+PIT_FEET = FRIEZE * 8  # feet here: dead
+
+
+@dataclass(frozen=True)
+class Gravity:
+    """How bodies rise and fall: their speeds count `parts` of a pixel a tick, and grow by one part every tick up to
+    `fall`. They begin at `jump`, at `released` at most once the key is let go, at `stomp` and at `death`."""
+
+    parts: int = 1
+    jump: int = JUMP_VY
+    released: int = RELEASED_VY
+    fall: int = MAX_FALL
+    stomp: int = -5
+    death: int = -6
+
+    def pixels(self, vy: _Speed) -> _Speed:
+        """Whole pixels of a tick, away from the ground never rounded up: who stands keeps touching it."""
+        return -(-vy // self.parts)
+
+
+EARTH = Gravity()
 
 
 # --- the grammar -----------------------------------------------------------------------------------------------------
@@ -229,25 +263,19 @@ def columns_of(ops: Sequence[int], biome: int) -> list[bytes]:
 
 
 @lru_cache(maxsize=4096)
-def level(seed: int) -> bytes:
+def level(seed: int, gravity: Gravity = EARTH) -> bytes:
     """The ops of level `seed`, flag last. Draws that come out too short, too long or impassable are drawn again."""
     for attempt in range(1000):
         draws = np.random.Generator(np.random.Philox(key=[seed, attempt]))
         ops = _attempt(draws.random(LONGEST - _LEAD).tolist())
-        if ops is not None and _passable(columns_of([*ops, *[Op.FLAT] * 4], 0), 8, (HOME_ROW * 8) - BODY_HEIGHT):
+        if ops is not None and _passable(
+            columns_of([*ops, *[Op.FLAT] * 4], 0), 8, (HOME_ROW * 8) - BODY_HEIGHT, gravity
+        ):
             return bytes(ops)
     raise RuntimeError(f"no passable level for seed {seed}")
 
 
 # --- how a body moves, one body at a time (the world moves many at once by the same rule) -----------------------------
-
-BODY_WIDTH, BODY_HEIGHT = 8, 14
-MAX_VX, MAX_FALL = 2, 7
-JUMP_VY, RELEASED_VY = -8, -3
-COYOTE = (
-    4  # counts down from the last tick on the ground, so that three ticks after the first one in the air still jump
-)
-PIT_FEET = FRIEZE * 8  # feet here: dead
 
 _SPIKE_INSET, _SPIKE_TOP = 1, 3  # pixels of a spike tile's sides and top that do no harm
 
@@ -273,15 +301,15 @@ def _kind(columns: Sequence[bytes], x: int, y: int) -> int:
 _IS_SOLID: tuple[bool, ...] = tuple(bool(flag) for flag in SOLID)
 
 
-def move_body(columns: Sequence[bytes], body: Body, steer: int, jump: bool) -> Body:
+def move_body(columns: Sequence[bytes], body: Body, steer: int, jump: bool, gravity: Gravity = EARTH) -> Body:
     """One tick of a living body; `steer` is -1, 0 or 1. The scalar twin of the world's own vector rule."""
     vx, vy, coyote = body.vx, body.vy, body.coyote
     vx = max(-MAX_VX, min(MAX_VX, vx + steer)) if steer else vx - (vx > 0) + (vx < 0)
     if jump and coyote > 0:
-        vy, coyote = JUMP_VY, 0
+        vy, coyote = gravity.jump, 0
     elif vy < 0 and not jump:
-        vy = max(vy, RELEASED_VY)
-    vy = min(vy + 1, MAX_FALL)
+        vy = max(vy, gravity.released)
+    vy = min(vy + 1, gravity.fall)
     x, y = body.x + vx, body.y
     if vx:
         edge = x + BODY_WIDTH - 1 if vx > 0 else x
@@ -289,7 +317,7 @@ def move_body(columns: Sequence[bytes], body: Body, steer: int, jump: bool) -> B
         if _IS_SOLID[walls[0]] or _IS_SOLID[walls[1]] or _IS_SOLID[walls[2]]:
             x = (edge & ~7) - BODY_WIDTH if vx > 0 else (edge & ~7) + 8
             vx = 0
-    y += vy
+    y += gravity.pixels(vy)
     on_ground = False
     if vy > 0:
         feet = y + BODY_HEIGHT - 1
@@ -321,10 +349,10 @@ _MOVES = ((1, 0), (1, 16), (1, 5), (1, 2), (-1, 0))
 _STRIDE, _LONGEST_FLIGHT = 4, 80
 
 
-def _play(columns: Sequence[bytes], body: Body, steer: int, held: int, goal: int) -> Body | None:
+def _play(columns: Sequence[bytes], body: Body, steer: int, held: int, goal: int, gravity: Gravity) -> Body | None:
     """Play one move until the body stands; None where it dies or leaves to the left."""
     for tick in range(_LONGEST_FLIGHT):
-        body = move_body(columns, body, steer, tick < held)
+        body = move_body(columns, body, steer, tick < held, gravity)
         if body.x < 0 or body_dies(columns, body):
             return None
         if body.x >= goal or (body.on_ground and tick + 1 >= _STRIDE):
@@ -332,7 +360,7 @@ def _play(columns: Sequence[bytes], body: Body, steer: int, held: int, goal: int
     return None
 
 
-def _passable(columns: Sequence[bytes], x: int, y: int) -> bool:
+def _passable(columns: Sequence[bytes], x: int, y: int, gravity: Gravity) -> bool:
     """Depth-first search for one run, in the real physics, from a standing body to beyond the right edge."""
     goal = len(columns) * 8 - BODY_WIDTH
     seen: set[tuple[int, int, int]] = set()
@@ -342,7 +370,7 @@ def _passable(columns: Sequence[bytes], x: int, y: int) -> bool:
         body, index = stack.pop()
         if index + 1 < len(_MOVES):
             stack.append((body, index + 1))
-        after = _play(columns, body, *_MOVES[index], goal)
+        after = _play(columns, body, *_MOVES[index], goal, gravity)
         if after is None or (after.x, after.y, after.vx) in seen:
             continue
         if after.x >= goal:
@@ -352,7 +380,7 @@ def _passable(columns: Sequence[bytes], x: int, y: int) -> bool:
     return False
 
 
-def level_is_passable(tiles: npt.NDArray[Any], start: tuple[int, int] | None = None) -> bool:
+def level_is_passable(tiles: npt.NDArray[Any], start: tuple[int, int] | None = None, gravity: Gravity = EARTH) -> bool:
     """Whether a player can get from the left of a tile map to its right edge, enemies left aside.
 
     `tiles` int [16,C] tile kinds. `start` is the pixel (x, y) of the hit box's top left; None drops the player from
@@ -364,6 +392,6 @@ def level_is_passable(tiles: npt.NDArray[Any], start: tuple[int, int] | None = N
         if body_dies(columns, body):
             return False
         if body.on_ground:
-            return _passable(columns, body.x, body.y)
-        body = move_body(columns, body, 0, False)
+            return _passable(columns, body.x, body.y, gravity)
+        body = move_body(columns, body, 0, False, gravity)
     return False

@@ -17,18 +17,17 @@ from training.worlds.platformer_levels import (
     BODY_HEIGHT,
     BODY_WIDTH,
     COYOTE,
+    EARTH,
     FRIEZE,
-    JUMP_VY,
-    MAX_FALL,
     MAX_VX,
     PIT_FEET,
     PLANK,
     POLE,
     POLE_TOP,
-    RELEASED_VY,
     ROWS,
     SOLID,
     SPIKE,
+    Gravity,
 )
 
 Ints = npt.NDArray[np.int64]
@@ -51,11 +50,12 @@ class Bodies:
 @dataclass(frozen=True)
 class Ground:
     """A view of each copy's ring of columns: `tiles` uint8 [N,R,16], column c at c % R; `base` int64 [N] row starts;
-    `camera` int64 [N], the world pixel that nobody gets left of."""
+    `camera` int64 [N], the world pixel that nobody gets left of; and how it draws bodies down."""
 
     tiles: Kinds
     base: Ints
     camera: Ints
+    gravity: Gravity = EARTH
 
     def kinds(self, x: Ints, y: Ints) -> Kinds:
         """Tile kinds at world pixels, int64 [...,N] each; above the screen is empty as row 0 is."""
@@ -78,9 +78,9 @@ def move(ground: Ground, bodies: Bodies, steer: npt.NDArray[Any], jump: Flags) -
     """One tick of living bodies; `steer` int [...,N] is -1, 0 or 1."""
     vx, vy = bodies.vx, bodies.vy
     vx = np.where(steer != 0, np.minimum(np.maximum(vx + steer, -MAX_VX), MAX_VX), vx - np.sign(vx))
-    leaps = jump & (bodies.coyote > 0)
-    vy = np.where((vy < 0) & ~jump, np.maximum(vy, RELEASED_VY), vy)
-    vy = np.minimum(np.where(leaps, JUMP_VY, vy) + 1, MAX_FALL)
+    leaps, gravity = jump & (bodies.coyote > 0), ground.gravity
+    vy = np.where((vy < 0) & ~jump, np.maximum(vy, gravity.released), vy)
+    vy = np.minimum(np.where(leaps, gravity.jump, vy) + 1, gravity.fall)
     x, vx = _slide(ground, bodies.y, bodies.x + vx, vx)
     y, vy, on_ground = _fall(ground, x, bodies.y, vy)
     coyote = np.where(on_ground, COYOTE, np.maximum(np.where(leaps, 0, bodies.coyote) - 1, 0))
@@ -100,7 +100,7 @@ def _slide(ground: Ground, y: Ints, x: Ints, vx: Ints) -> tuple[Ints, Ints]:
 def _fall(ground: Ground, x: Ints, old_y: Ints, vy: Ints) -> tuple[Ints, Ints, Flags]:
     """Stop vertical movement at solid tiles, and at one-way planks when coming from above."""
     falls = vy > 0
-    y = old_y + vy
+    y = old_y + ground.gravity.pixels(vy)
     edge = np.where(falls, y + BODY_HEIGHT - 1, y)
     left, right = ground.kinds(x, edge), ground.kinds(x + BODY_WIDTH - 1, edge)
     solid = SOLID[left] | SOLID[right]

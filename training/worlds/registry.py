@@ -17,13 +17,23 @@ def _platformer() -> type[SimulatedWorld]:
     return Platformer
 
 
+def _moon() -> type[SimulatedWorld]:
+    from training.worlds.moon import Moon
+
+    return Moon
+
+
 def _puzzle() -> type[SimulatedWorld]:
     from training.worlds.puzzle import PuzzleWorld
 
     return PuzzleWorld
 
 
-WORLDS: dict[str, Callable[[], type[SimulatedWorld]]] = {"platformer": _platformer, "puzzle": _puzzle}
+WORLDS: dict[str, Callable[[], type[SimulatedWorld]]] = {
+    "platformer": _platformer,
+    "puzzle": _puzzle,
+    "moon": _moon,
+}
 
 
 def world_class(name: str) -> type[SimulatedWorld]:

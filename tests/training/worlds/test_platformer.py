@@ -144,7 +144,7 @@ def test_a_pit_kills_and_the_player_comes_back_from_above() -> None:
         seen |= play(world, (RIGHT, 1))
         if world.state[0] == DEAD:
             break
-    assert "death_pit" in names(world, seen) and world.vy[0] == module.DEATH_VY
+    assert "death_pit" in names(world, seen) and world.vy[0] == world.gravity.death
     camera = int(world.camera[0])
     heights = []
     while world.state[0] == DEAD:
