@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from engine.mailbox import ActionMailbox, FrameMailbox
 from engine.measuring.telemetry import Telemetry
@@ -53,7 +53,9 @@ class FrameLoop:
         self._telemetry = telemetry
         self._recorder: Recorder | None = None
         self._asked = threading.Condition()
-        self._commands: deque[Callable[[], None]] = deque()  # unbounded: none may be lost
+        # Unbounded: none may be lost. Where somebody waits for what comes of it, with that.
+        self._commands: deque[tuple[Callable[[], None], Future[Any] | None]] = deque()
+        self._ended = False
         self._paused = False
         self._single_steps = 0
         self._stopping = False
@@ -123,9 +125,10 @@ class FrameLoop:
 
     def call(self, work: Callable[[Session], T]) -> Future[T]:
         """Have something short done with the session between two ticks, such as taking its moment: what it delays is
-        late. What `work` raises is the future's own. It never comes to an end when the loop ends first."""
+        late. What `work` raises is the future's own. What was asked before `stop` is still done; once the loop has
+        ended, the future is cancelled."""
         result: Future[T] = Future()
-        self._ask(lambda: self._call(work, result))
+        self._ask(lambda: self._call(work, result), result)
         return result
 
     def resume_at(self, moment: Moment) -> None:
@@ -159,6 +162,11 @@ class FrameLoop:
         except Exception as error:  # whatever a backend raises, the window has to show it
             self.error = error
         finally:
+            with self._asked:
+                self._ended = True
+                left = [result for _, result in self._commands if result is not None]
+            for result in left:
+                result.cancel()
             self._record(None)
 
     def _tick(self) -> None:
@@ -187,12 +195,12 @@ class FrameLoop:
             with self._asked:
                 while self._idle and not (self._commands or self._single_steps or self._stopping):
                     self._asked.wait()
-                if self._stopping:
-                    return False
-                commands = list(self._commands)
+                stopping, commands = self._stopping, list(self._commands)
                 self._commands.clear()
-            for command in commands:
+            for command, _ in commands:
                 command()
+            if stopping:
+                return False
             if not self._idle:
                 return True
             if self._single_steps:
@@ -204,9 +212,11 @@ class FrameLoop:
     def _idle(self) -> bool:
         return self._paused and self._cursor is None
 
-    def _ask(self, command: Callable[[], None]) -> None:
+    def _ask(self, command: Callable[[], None], result: Future[Any] | None = None) -> None:
         with self._asked:
-            self._commands.append(command)
+            if self._ended and result is not None:
+                result.cancel()
+            self._commands.append((command, result))
             self._asked.notify()
 
     def _set_paused(self, paused: bool) -> None:

@@ -56,7 +56,12 @@ def run_soak(
         )
 
     with tempfile.TemporaryDirectory(prefix="dreamcade-soak-") as folder:
-        figures = Soak(worlds, make, Path(folder), seed).run(minutes, tell)
+        soak = Soak(worlds, make, Path(folder), seed)
+        try:
+            figures = soak.run(minutes, tell)
+        except KeyboardInterrupt:
+            console.print("stopped: the figures are of what was played until then", highlight=False)
+            figures = soak.figures
     missed = missed_targets(figures)
     console.print(_table(figures))
     document = {"schema": 1, "machine": asdict(machine()), "minutes": minutes, "seed": seed, "missed": missed}

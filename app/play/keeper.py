@@ -21,7 +21,7 @@ class Keeper:
 
     def __init__(self, hud: Hud) -> None:
         self.problems: list[str] = []  # why recordings broke off or lost their video, why saves failed: one line each
-        self.slot = 0  # the one chosen last
+        self.slots: dict[str, int] = {}  # number of the one chosen last, a world
         self._hud = hud
         self._finishing: list[Recorder] = []  # stopped, perhaps not on disk yet
         self._saver = Saver()
@@ -49,14 +49,14 @@ class Keeper:
 
     def save(self, current: Round, slot: Slot) -> None:
         """Save the game as it is now. It is written while play goes on."""
-        self.slot = slot.number - 1
+        self.slots[current.name] = slot.number
         taken, checkpoint = current.loop.call(Session.moment), current.session.checkpoint
         self._saver.save(taken, checkpoint, current.picture.theme, slot.path, f"slot {slot.number}")
 
     def load(self, current: Round, slot: Slot) -> None:
         """Go on from a save. What was being recorded goes on in a new folder: it is another past."""
         assert slot.save is not None
-        self.slot = slot.number - 1
+        self.slots[current.name] = slot.number
         before = current.recorder
         self.stop_recording(current)
         current.loop.resume_at(slot.save.moment)

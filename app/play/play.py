@@ -25,7 +25,7 @@ from app.play.picture_screen import PictureScreen
 from app.play.playback import RecordedSession
 from app.play.round import Round, make_exchanges
 from app.play.slot_screen import SlotScreen
-from app.play.slots import Slot, read_slots
+from app.play.slots import Slot, likely_slot, read_slots
 from app.play.stage import Screen, Stage
 from app.settings.file import SettingsFile
 from app.settings.schema import Settings
@@ -158,7 +158,8 @@ class Play:
         def chosen(slot: Slot) -> None:
             choose(current, slot)
 
-        self.open_screen(SlotScreen(slots, current.manifest, command, self.commands, chosen, self.keeper.slot))
+        first = likely_slot(slots, self.keeper.slots.get(current.name), saving=command is Command.SAVE)
+        self.open_screen(SlotScreen(slots, current.manifest, command, self.commands, chosen, first))
 
     def offer(self, encoded: EncodedPicture, accept: Callable[[], None], refuse: Callable[[], None]) -> None:
         """Show over the game what the network makes of a picture, and ask whether to play from it."""

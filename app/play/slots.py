@@ -34,6 +34,25 @@ def read_slots(saves: Path, checkpoint: Checkpoint) -> list[Slot]:
     return [_read_slot(number, slot_path(saves, checkpoint.manifest.name, number), checkpoint) for number in _NUMBERS]
 
 
+def likely_slot(slots: list[Slot], used: int | None, saving: bool) -> int:
+    """Place in `slots` of the one that is probably meant: that of number `used`, the last in this game. Before any was
+    used, to save an empty one, else the oldest, so that nobody's last game goes by a slip; to load the newest."""
+    if used is not None:
+        return used - 1
+    ages = [_written(slot) for slot in slots]
+    if saving:
+        return ages.index(min(ages))
+    return ages.index(max(ages))
+
+
+def _written(slot: Slot) -> float:
+    """When, by the file's own date; 0 where there is none."""
+    try:
+        return slot.path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def _read_slot(number: int, path: Path, checkpoint: Checkpoint) -> Slot:
     try:
         if not path.exists():

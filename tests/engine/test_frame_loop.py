@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from engine.recordings.recording import RewindEvent, read_session
 from engine.recordings.replay import verify
 from engine.session import Session
 from engine.start_picture import encode_picture
+from engine.time_travel.moment import Moment
 from engine.time_travel.timeline import Timeline
 from models.actions import Action
 from models.manifest import BadInput
@@ -250,6 +252,29 @@ def test_stop_before_and_after_start(session: Session) -> None:
     stand.loop.start()
     stand.wait(lambda: not stand.loop.running)
     assert session.index == 0 and threading.current_thread().is_alive()
+
+
+def test_what_is_asked_before_the_end_is_done_and_what_comes_later_is_cancelled(session: Session) -> None:
+    stand = Stand(session)
+    before = stand.loop.call(Session.moment)
+    stand.loop.stop()
+    stand.loop.start()
+    assert before.result(PATIENCE).frame.index == 0
+    stand.wait(lambda: not stand.loop.running)
+    assert stand.loop.call(Session.moment).cancelled()
+
+
+def test_what_is_asked_of_a_loop_that_breaks_is_cancelled(checkpoint: Checkpoint, backend: OnnxBackend) -> None:
+    session = Session(checkpoint, Breaking(backend, at=3 + 8))
+    session.reset(0, 1)
+    stand = Stand(session)
+    asked: list[Future[Moment]] = []
+    stand.frames.script.append((lambda index: index == 7, lambda: asked.append(stand.loop.call(Session.moment))))
+    stand.on_sleep = lambda tick: asked.append(stand.loop.call(Session.moment)) if session.index == 7 else None
+    stand.loop.start()
+    stand.wait(lambda: not stand.loop.running)
+    assert asked[0].result(PATIENCE).frame.index == 7
+    assert asked[1].cancelled()
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pygame
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from app.keys.keymap import Command
 from app.play.player import Player
 from app.play.slot_screen import SlotScreen
-from app.play.slots import SLOTS, read_slots, slot_path
+from app.play.slots import SLOTS, Slot, likely_slot, read_slots, slot_path
 from app.settings.schema import Settings
 from engine.frame import Frame
 from engine.recordings.recording import read_session
@@ -157,3 +159,16 @@ def test_large_letters_leave_every_card_in_the_window(
     screen.draw(drawn, 6)
     middle = [drawn.get_at((x, size[1] // 2)) for x in (0, size[0] - 1)]
     assert middle == [(1, 2, 3, 255)] * 2, "the edges of the window stay free"
+
+
+def test_the_slot_that_is_meant(tmp_path: Path) -> None:
+    slots = [Slot(number, tmp_path / f"slot-{number}") for number in range(1, 5)]
+    assert likely_slot(slots, None, saving=True) == likely_slot(slots, None, saving=False) == 0
+    for number, written in ((1, 30), (2, 50), (4, 40)):
+        slots[number - 1].path.touch()
+        os.utime(slots[number - 1].path, (written, written))
+    assert likely_slot(slots, None, saving=True) == 2, "an empty one"
+    assert likely_slot(slots, None, saving=False) == 1, "the newest"
+    assert likely_slot(slots, 4, saving=True) == likely_slot(slots, 4, saving=False) == 3, "the last used"
+    slots[2].path.touch()
+    assert likely_slot(slots, None, saving=True) == 0, "the oldest"
