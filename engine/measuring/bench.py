@@ -52,6 +52,7 @@ PRESS_GAP = (0.12, 0.4)  # seconds between key events: several ticks, at no fixe
 MATRIX_SIDE = 1024
 MATRIX_SECONDS = 0.4
 TRAFFIC_BYTES = 64 << 20  # more than a processor's caches hold
+EVERYWHERE = (BackendName.AUTO, BackendName.ONNX)  # what plays on any machine
 EVERY_BACKEND = (BackendWish(BackendName.ONNX), BackendWish(BackendName.TENSORRT))
 
 
@@ -273,9 +274,9 @@ class _Run:
             parts = Parts(cache=EngineCache(Path(folder)))
             try:
                 result = self._measure_cold(checkpoint, opener, parts, f"{world} on {name}")
-            except BadInput:
-                raise
             except Exception as error:  # whatever a runtime raises: the other rows must not go with it
+                if isinstance(error, BadInput) or (name in EVERYWHERE and not isinstance(error, BackendFailed)):
+                    raise  # it is the world that is broken
                 self.skipped.append(Skipped(world, name, one_line(error)))
                 return
             self._tell(f"{world} on {name}: warm start")

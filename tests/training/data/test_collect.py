@@ -123,7 +123,7 @@ def test_bad_settings(tmp_path: Path, settings: dict[str, Any], complaint: str) 
 
 
 def test_unknown_world(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="expected one of platformer, puzzle"):
+    with pytest.raises(BadInput, match="expected one of moon, platformer, puzzle"):
         collect("chess", 10, tmp_path)
 
 
