@@ -17,8 +17,14 @@ TEMPORARY = ".tmp"  # how the names of files end that are not whole yet; they be
 _HALF = re.compile(r"\.(.+)\.(\d{1,9})" + re.escape(TEMPORARY))  # the file's name, the writing process's number
 
 
+def linked_path(path: Path) -> Path:
+    """Where a file's bytes are, or would be: what a symbolic link points to, else the path itself."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
 def temporary_path(path: Path) -> Path:
-    """The name that this process writes a file under until it is whole."""
+    """The name that this process writes a file under until it is whole: beside it, past a symbolic link."""
+    path = linked_path(path)
     return path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
 
 
@@ -34,7 +40,9 @@ def remove_halves(folder: Path, *endings: str) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears under its name, or replaces what has it, only when the block ends well. Raises OSError."""
+    """A file that appears under its name, or replaces what has it, only when the block ends well. A symbolic link
+    stays one: what it points to is replaced. Raises OSError."""
+    path = linked_path(path)
     temporary = temporary_path(path)
     try:
         with temporary.open("wb") as file:

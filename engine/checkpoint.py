@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from platformdirs import user_data_path
 
+from engine.set_aside import restore_aside
 from models.manifest import MANIFEST_NAME, BadInput, Manifest, read_manifest
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
@@ -82,7 +83,9 @@ def pulled_folder() -> Path:
 
 
 def pulled_worlds() -> list[Path]:
-    """Folders of the worlds that were pulled, sorted by name. One that a bundled world has the name of is left out."""
+    """Folders of the worlds that were pulled, sorted by name. One that a bundled world has the name of is left out; one
+    whose replacement was killed half way is put back first."""
+    restore_aside(pulled_folder(), MANIFEST_NAME)
     bundled = {path.name for path in bundled_worlds()}
     try:
         found = [path.parent for path in pulled_folder().glob(f"*/{MANIFEST_NAME}")]

@@ -8,7 +8,6 @@ is kept as NAME-ORG instead, and its manifest says so here; what is hashed stays
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from engine.atomic import sync_folder, write_atomically
 from engine.checkpoint import bundled_worlds, pulled_folder, pulled_worlds
+from engine.set_aside import GONE, OLD, beside, restore_aside, set_aside
 from models.manifest import MANIFEST_NAME, BadInput, Manifest, read_manifest, read_yaml
 
 ORIGIN_NAME = "origin.json"
@@ -49,12 +49,12 @@ def read_origin(folder: Path) -> Origin | None:
 
 def unfinished_folder(repo: str) -> Path:
     """Where a pull gathers its files: beside the worlds, so that a rename puts them in place."""
-    return _beside() / repo.replace("/", "--")
+    return beside(pulled_folder()) / repo.replace("/", "--")
 
 
 def find_unfinished() -> dict[str, int]:
     """What interrupted pulls have gathered: bytes by repository."""
-    places = [path for path in _beside().glob("*--*") if path.is_dir() and not path.name.startswith(".")]
+    places = [path for path in beside(pulled_folder()).glob("*--*") if path.is_dir() and not path.name.startswith(".")]
     return {
         path.name.replace("--", "/"): sum(part.stat().st_size for part in path.iterdir()) for path in sorted(places)
     }
@@ -102,8 +102,14 @@ def put_in_place(gathered: Path, name: str, origin: Origin) -> Path:
         _rename_world(gathered, name, origin.repo)
         write_atomically(gathered / ORIGIN_NAME, json.dumps(asdict(origin)).encode())
         target.parent.mkdir(parents=True, exist_ok=True)
-        before = _set_aside(target) if target.exists() else None
-        gathered.replace(target)
+        restore_aside(target.parent, MANIFEST_NAME)
+        before = set_aside(target.parent, target, OLD) if target.exists() else None
+        try:
+            gathered.replace(target)
+        except OSError:
+            if before is not None:
+                before.replace(target)
+            raise
         sync_folder(target.parent)
     except OSError as error:
         raise BadInput(f"{target}: world: cannot be put there ({error.strerror or error})") from error
@@ -132,22 +138,9 @@ def remove_pulled(name: str) -> Path:
 def _delete(folder: Path) -> None:
     """Away under another name first: what is half deleted must not be found as a world."""
     try:
-        shutil.rmtree(_set_aside(folder))
+        shutil.rmtree(set_aside(pulled_folder(), folder, GONE))
     except OSError as error:
         raise BadInput(f"{folder}: world: cannot be removed ({error.strerror or error})") from error
-
-
-def _set_aside(folder: Path) -> Path:
-    aside = _beside() / f".{folder.name}.{os.getpid()}.old"
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.parent.mkdir(parents=True, exist_ok=True)
-    folder.replace(aside)
-    return aside
-
-
-def _beside() -> Path:
-    root = pulled_folder()
-    return root.with_name(f"{root.name}.unfinished")
 
 
 def _rename_world(folder: Path, name: str, repo: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.atomic import temporary_path
+from engine.atomic import linked_path, temporary_path
 from engine.backends.base import Backend
 from engine.checkpoint import Checkpoint
 from engine.frame import Frame
@@ -78,7 +78,7 @@ def export_video(
         except BaseException:
             video.abandon()
             raise
-        temporary.replace(path)
+        temporary.replace(linked_path(path))
     except OSError as error:
         raise BadInput(f"{path}: video: cannot be written ({error.strerror or error})") from error
     finally:

@@ -20,6 +20,18 @@ def test_writes_and_replaces(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["settings.yaml"]
 
 
+def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
+    kept, link = tmp_path / "dotfiles", tmp_path / "settings.yaml"
+    kept.mkdir()
+    (tmp_path / "between").symlink_to(kept / "mine.yaml")
+    link.symlink_to("between")
+    for data in (b"one", b"two"):  # the first time it leads to nothing yet
+        write_atomically(link, data)
+        assert link.is_symlink() and (tmp_path / "between").is_symlink()
+        assert (kept / "mine.yaml").read_bytes() == data
+    assert [entry.name for entry in kept.iterdir()] == ["mine.yaml"]
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "settings.yaml"
     write_atomically(path, b"old")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,11 @@ import pytest
 import engine.checkpoint
 from app.arcade import open_shelf
 from app.cli import main
-from app.hub.pulled import read_origin, unfinished_folder
+from app.hub.pulled import Origin, put_in_place, read_origin, unfinished_folder
 from app.settings.schema import Settings
 from engine.backends.wish import BackendWish
 from engine.checkpoint import bundled_worlds, find_world, load_checkpoint, pulled_worlds
+from models.manifest import BadInput
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -153,6 +157,48 @@ def test_a_broken_pulled_world_stops_no_other(run: Run, hub: Any, worlds: Path, 
     assert shelf.names == ["boxes"] and "step.onnx: size: expected" in shelf.problems[0]
     shelf.close()
     assert "is here as hills" in run("pull", "acme/hills")[1]
+    assert load_checkpoint(find_world("hills")).starts
+
+
+def test_a_world_whose_replacement_was_killed_comes_back(run: Run, hub: Any, worlds: Path, bundled: Path) -> None:
+    hub.add("acme/hills", worlds / "hills")
+    run("pull", "acme/hills")
+    whole = find_world("hills")
+    hub.repositories["acme/hills"].files["manifest.yaml"] += b"# newer\n"
+    killing = """
+import os, shutil, sys
+from pathlib import Path
+from app.hub.pulled import Origin, put_in_place
+from engine.checkpoint import pulled_folder
+gathered = pulled_folder().with_name("gathered")
+shutil.copytree(pulled_folder() / "hills", gathered)
+move = Path.replace
+Path.replace = lambda self, target: os._exit(9) if self == gathered else move(self, target)
+put_in_place(gathered, "hills", Origin("acme/hills", "newer"))
+"""
+    assert subprocess.run([sys.executable, "-c", killing], check=False).returncode == 9
+    assert not whole.exists()
+    assert pulled_worlds() == [whole] and load_checkpoint(whole).starts
+    assert "is here as hills" in run("pull", "acme/hills")[1]
+    assert not [path for path in unfinished_folder("a/b").parent.iterdir() if path.suffix in (".old", ".gone")]
+
+
+def test_a_world_that_cannot_be_replaced_stays(
+    run: Run, hub: Any, worlds: Path, bundled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.add("acme/hills", worlds / "hills")
+    run("pull", "acme/hills")
+    gathered, move = tmp_path / "gathered", Path.replace
+    shutil.copytree(find_world("hills"), gathered)
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self == gathered:
+            raise OSError(16, "Device or resource busy")
+        return move(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(BadInput, match="cannot be put there"):
+        put_in_place(gathered, "hills", Origin("acme/hills", "newer"))
     assert load_checkpoint(find_world("hills")).starts
 
 

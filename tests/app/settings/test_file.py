@@ -44,6 +44,17 @@ def test_what_was_written_by_hand_is_kept_beside_the_file(path: Path) -> None:
     assert open_settings(path, pytest.fail).current == Settings(calm=True)
 
 
+def test_a_linked_file_is_written_where_it_is(path: Path, tmp_path: Path) -> None:
+    path.parent.mkdir()
+    kept = tmp_path / "dotfiles.yaml"
+    kept.write_text("calm: true\n", encoding="utf-8")
+    path.symlink_to(kept)
+    file = open_settings(path, pytest.fail)
+    file.change({"overlay": True})
+    assert path.is_symlink() and not kept.is_symlink() and not file.reread()
+    assert open_settings(kept, pytest.fail).current == Settings(calm=True, overlay=True)
+
+
 def test_a_change_by_hand_is_noticed_and_not_overwritten(path: Path) -> None:
     now = [0.0]
     file = SettingsFile(path, Settings(), lambda: now[0])
