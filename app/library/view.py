@@ -140,13 +140,19 @@ def card_words(recording: Recording) -> tuple[str, str, str]:
     """Name; world, length, seed; when it was made."""
     when = f"{recording.made:%d %b %Y %H:%M}"
     if recording.header is None:
-        return recording.name, (recording.problem or "").rpartition(": ")[2], when
+        return recording.name, _reason(recording), when
     seconds = int(recording.seconds)
     return (
         recording.name,
         f"{recording.header.world}  {seconds // 60}:{seconds % 60:02d}  seed {recording.header.rng_seed}",
         when,
     )
+
+
+def _reason(recording: Recording) -> str:
+    """Which field of a recording is wrong and how, without where it lies."""
+    problem = recording.problem or ""
+    return problem.removeprefix(str(recording.path)).partition(": ")[2] or problem
 
 
 def _draw_front(target: pygame.Surface, scale: int, view: View) -> None:

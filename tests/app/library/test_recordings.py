@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from app.library.recordings import TRASH, list_recordings, put_into_trash, rename
+from app.library.view import card_words
 from models.manifest import BadInput
 
 HEADER = {
@@ -61,6 +63,14 @@ def test_what_cannot_be_used_is_listed_with_why(make: Make) -> None:
     found = {recording.name: recording for recording in list_recordings(folder.parent)}
     assert "session.yaml" in str(found["odd"].problem)
     assert found["x"].shared and "expected a shared session" in str(found["x"].problem)
+    assert card_words(found["x"])[1] == "file: expected a shared session in JSON"
+    (folder / "session.yaml").unlink()
+    (folder / "session.yaml").mkdir()
+    (again,) = (recording for recording in list_recordings(folder.parent) if recording.name == "odd")
+    assert card_words(again)[1] == str(again.problem).removeprefix(f"{folder}/session.yaml: ")
+    told = replace(again, problem=f"{folder}/session.yaml: world: expected a name: one word, found 3")
+    assert card_words(told)[1] == "world: expected a name: one word, found 3"
+    assert card_words(replace(again, problem="broken"))[1] == "broken"
 
 
 def test_no_folder_yet(tmp_path: Path) -> None:

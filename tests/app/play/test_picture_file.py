@@ -43,6 +43,50 @@ def test_reads_jpeg_whatever_its_name(tmp_path: Path) -> None:
     assert read_picture(tmp_path / "a.txt").shape == RGB.shape
 
 
+def with_exif(path: Path, order: str, tags: bytes) -> Path:
+    """The JPEG with an EXIF segment of one tag as its first."""
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, 1)
+    body = b"Exif\0\0" + head + tags
+    data = path.read_bytes()
+    path.write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[2:])
+    return path
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("orientation", "corners"),  # the stored top left, top right, bottom left, bottom right, as they are to be seen
+    [*enumerate(["0123", "0123", "1032", "3210", "2301", "0213", "2031", "3120", "1302", "0123"])],
+)
+def test_a_photo_is_turned_as_its_exif_says(tmp_path: Path, order: str, orientation: int, corners: str) -> None:
+    shades = np.zeros((32, 64, 3), np.uint8)
+    shades[:16, 32:], shades[16:, :32], shades[16:, 32:] = 80, 160, 240
+    path = tmp_path / "a.jpg"
+    pygame.image.save(pygame.surfarray.make_surface(shades.swapaxes(0, 1)), str(path))
+    tag = struct.pack(f"{order}HHIHH", 0x0112, 3, 1, orientation, 0) + bytes(4)
+    seen = read_picture(with_exif(path, order, tag))
+    high, wide = seen.shape[:2]
+    assert (high, wide) == ((64, 32) if orientation in (5, 6, 7, 8) else (32, 64)) and seen.flags.c_contiguous
+    found = seen[high // 4 :: high // 2, wide // 4 :: wide // 2, 0].ravel()
+    assert "".join(str(round(shade / 80)) for shade in found) == corners
+
+
+def test_exif_that_makes_no_sense_is_ignored(tmp_path: Path) -> None:
+    for tags in (b"", b"\x12\x01", bytes(40), b"\xff" * 40):
+        assert read_picture(with_exif(save(tmp_path / "a.jpg"), "<", tags)).shape == RGB.shape
+
+
+def test_what_is_see_through_lies_on_grey(tmp_path: Path) -> None:
+    surface = pygame.Surface((13, 9), pygame.SRCALPHA, 32)
+    pygame.surfarray.pixels3d(surface)[:] = RGB.swapaxes(0, 1)
+    pygame.surfarray.pixels_alpha(surface)[:5] = 0
+    pygame.surfarray.pixels_alpha(surface)[5:8] = 128
+    pygame.surfarray.pixels_alpha(surface)[8:] = 255
+    pygame.image.save(surface, str(tmp_path / "a.png"))
+    seen = read_picture(tmp_path / "a.png")
+    assert (seen[:, :5] == 128).all() and np.array_equal(seen[:, 8:], RGB[:, 8:])
+    assert abs(seen[:, 5:8] - (RGB[:, 5:8] / 2 + 64)).max() < 2
+
+
 @pytest.mark.parametrize("size", [(50_000, 50_000), (20_000, 2), (0, 5), (8000, 8000)])
 def test_a_size_that_takes_too_much_memory_is_refused_unread(tmp_path: Path, size: tuple[int, int]) -> None:
     (tmp_path / "a.png").write_bytes(png_header(*size))
