@@ -33,6 +33,7 @@ class Shelf:
         self._told: set[str] = set()
         self._checkpoints: dict[str, Checkpoint] = {}
         self._sessions: dict[str, Future[Session]] = {}
+        self._retired: list[FrameLoop] = []  # told to end, perhaps still in a tick
         self._builder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="session-builder")
         for folder in folders:
             try:
@@ -87,9 +88,11 @@ class Shelf:
 
         def end() -> None:
             loop.stop()
+            self._retired.remove(loop)
             if loop.session.timeline is not None:
                 loop.session.timeline.clear()  # its memory is wanted by the world that is played next
 
+        self._retired.append(loop)
         self._builder.submit(end)
 
     def forget(self, name: str) -> None:
@@ -101,6 +104,8 @@ class Shelf:
     def close(self) -> None:
         """Stop building and let go of every session."""
         self._builder.shutdown(wait=True, cancel_futures=True)
+        for loop in self._retired:  # what would have waited for them stood behind a build
+            loop.stop()
         for future in self._sessions.values():
             _close_built(future)
 

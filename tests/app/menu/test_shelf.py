@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from app.menu.shelf import Shelf
+from app.play.round import make_exchanges
 from engine.backends.base import NoCard
 from engine.backends.wish import BackendName, BackendWish
 from models.manifest import BadInput
@@ -62,6 +64,18 @@ def test_a_session_that_failed_gives_its_backend_back(worlds: Path, monkeypatch:
     shelf.request("boxes").result(timeout=60)
     assert closed == [True], "before the new one is built: a card may hold only one"
     shelf.close()
+
+
+def test_no_loop_outlives_the_shelf(worlds: Path) -> None:
+    shelf = Shelf([worlds / "boxes"], BackendWish(threads=1))
+    loop = make_exchanges(shelf.prepare("boxes", 0, 1).result(timeout=60)).loop
+    loop.start()
+    busy = threading.Event()
+    shelf._builder.submit(busy.wait, 20)
+    shelf.retire(loop)  # stands behind what is being built, and is never begun
+    threading.Timer(0.1, busy.set).start()
+    shelf.close()
+    assert not loop.running
 
 
 def test_why_another_backend_plays_is_told_once(worlds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
