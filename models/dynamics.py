@@ -56,6 +56,11 @@ class DynamicsConfig:
     taps: int = 3
     temporal_every: int = 2
 
+    @property
+    def tokens(self) -> int:
+        """P, of a picture."""
+        return self.grid[0] * self.grid[1]
+
     def __post_init__(self) -> None:
         if any(size % self.fold for size in self.grid):
             raise ValueError(f"fold: expected a divisor of the token grid {self.grid}, got {self.fold}")

@@ -85,7 +85,7 @@ class TeacherModel(DynamicsModel):
 
         What is sure is decided in the pass in which it is; of the rest the surest, so that all are in the last."""
         now = pictures.flatten(0, 1)
-        told = Told(now, torch.zeros(len(now), len(self.position[0, 0].flatten()), dtype=torch.bool, device=now.device))
+        told = Told(now, torch.zeros(len(now), self.config.tokens, dtype=torch.bool, device=now.device))
         passes = noise.shape[1]
         tokens = beliefs = None
         for index in range(passes):

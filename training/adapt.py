@@ -28,9 +28,9 @@ from models.dynamics import DynamicsModel
 from models.manifest import BadInput, Manifest, Provenance, read_manifest
 from models.tokenizer import Tokenizer
 from training.carry import carry
-from training.data.batches import Windows
+from training.data.batches import Feed, Windows
 from training.data.dataset import DataSetCard, read_card
-from training.data.fitting import Feed, Fitting
+from training.data.fitting import Fitting
 from training.data.recording import POLICY
 from training.dynamics_stage import NextFrame, dynamics_config, load_dynamics, pixel_classes
 from training.export import Sampling

@@ -18,9 +18,9 @@ from accelerate import Accelerator
 from models.actions import Action
 from models.manifest import BadInput, Manifest, Provenance, read_manifest
 from training.adapt import START_SEED, Adopted
-from training.data.batches import Batch, Windows
+from training.data.batches import Batch, Feed, Windows, close
 from training.data.dataset import read_card
-from training.data.fitting import Feed, Fitting, close
+from training.data.fitting import Fitting
 from training.dynamics_stage import load_dynamics, train_dynamics
 from training.export import Sampling
 from training.precision import make_accelerator

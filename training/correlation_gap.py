@@ -53,7 +53,7 @@ def _nats(teacher: TeacherModel, frames: Tensor, actions: Tensor, passes: int) -
     """A clip's mean nats a frame, uint8 [1,T+1,H,W], int64 [1,T]. What is decided when, is chosen without looking."""
     context, target = frames[:, :-1], frames[0, 1:]
     config, state = teacher.config, teacher.initial_state(1)
-    told = Told(target, torch.zeros(len(target), config.grid[0] * config.grid[1], dtype=torch.bool))
+    told = Told(target, torch.zeros(len(target), config.tokens, dtype=torch.bool))
     nats = torch.zeros(len(target))
     for index in range(passes):
         prediction, _ = teacher.predict(context, actions, state, told)

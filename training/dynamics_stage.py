@@ -3,7 +3,6 @@ corrupted; refuses to change the tokenizer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from torch import Tensor
 from models.dynamics import DynamicsConfig, DynamicsModel, Prediction
 from models.patches import by_rows, by_twos, cut, join, quads
 from models.tokenizer import Tokenizer
-from training.data.batches import Batch
+from training.data.batches import Batch, Feed
 from training.preset import DynamicsPreset, Preset
 from training.stage import Objective, Stage, StageReport, load_weights
 
@@ -101,8 +100,8 @@ class NextFrame(Objective):
         clips, ticks = context.shape[:2]
         evidence = self.model.compositor.evidence(context.flatten(0, 1), lesson.target)
         told = (torch.rand(clips, 1, 1, 1, generator=generator) < TOLD).to(self.device)
-        known = (evidence.unflatten(0, (clips, ticks)) * told).flatten(0, 1)
-        prediction, open_ = self.predict(lesson, known, generator)
+        told = told.expand(-1, ticks, -1, -1).flatten(0, 1)
+        prediction, open_ = self.predict(lesson, evidence, told, generator)
         composed = prediction.composition
         weights = torch.ones(clips, ticks, device=self.device)
         weights[:, 0] = 0.0  # speeds can't be known yet: that loss is mostly luck, and would outweigh all others
@@ -129,12 +128,14 @@ class NextFrame(Objective):
         }
         return by_pixel + NAME_WEIGHT * names, figures
 
-    def predict(self, lesson: Lesson, evidence: Tensor, generator: torch.Generator) -> tuple[Prediction, Tensor | None]:
-        """The model's answer to a lesson, carried as in `evidence` float [N,P,D]; and of which patches the answer
-        counts, bool [N,P], if not of all."""
+    def predict(
+        self, lesson: Lesson, evidence: Tensor, told: Tensor, generator: torch.Generator
+    ) -> tuple[Prediction, Tensor | None]:
+        """The model's answer to a lesson, carried as in `evidence` float [N,P,D] where `told`, bool [N,1,1]; and of
+        which patches the answer counts, bool [N,P], if not of all."""
         assert isinstance(self.model, DynamicsModel)
         state = self.model.initial_state(len(lesson.context), self.device)
-        return self.model(lesson.context, lesson.actions, state, evidence)[0], None
+        return self.model(lesson.context, lesson.actions, state, evidence * told)[0], None
 
     @torch.no_grad()
     def _named(self, frames: Tensor) -> tuple[Tensor, Tensor]:
@@ -318,7 +319,7 @@ def train_dynamics(
     preset: Preset,
     tokenizer: Tokenizer,
     actions: int,
-    feed: Callable[[int], Iterator[Batch]],
+    feed: Feed,
     folder: Path,
     accelerator: Accelerator,
 ) -> tuple[DynamicsModel, StageReport]:

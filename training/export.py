@@ -85,9 +85,8 @@ class StepGraph(nn.Module):
     def initial_state(self) -> list[Tensor]:
         """Nothing drawn, nothing shown; then the model's own."""
         height, width = self.dynamics.compositor.size
-        tokens = self.dynamics.config.grid[0] * self.dynamics.config.grid[1]
         shown = torch.zeros(1, height, width, dtype=torch.uint8)
-        return [torch.zeros(1, tokens, dtype=torch.int64), shown, *self.dynamics.initial_state(1)]
+        return [torch.zeros(1, self.dynamics.config.tokens, dtype=torch.int64), shown, *self.dynamics.initial_state(1)]
 
     def forward(self, tokens: Tensor, action: Tensor, noise: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         model = self.dynamics

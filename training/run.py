@@ -7,7 +7,6 @@ part goes on from where an earlier, stopped run left it. Refuses figures: they a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +16,7 @@ from accelerate import Accelerator
 from models.manifest import Manifest, Provenance, read_manifest
 from models.teacher import TeacherModel
 from models.tokenizer import Tokenizer
-from training.data.batches import Batch, Windows
+from training.data.batches import Feed, Windows
 from training.data.collect import collect
 from training.data.dataset import read_card, shard_paths
 from training.dynamics_stage import NAME as DYNAMICS
@@ -130,7 +129,7 @@ class Run:
     def _actions(self) -> int:
         return len(world_class(self.world).actions)
 
-    def _feed(self, window: int, batch: int, accelerator: Accelerator) -> Callable[[int], Iterator[Batch]]:
+    def _feed(self, window: int, batch: int, accelerator: Accelerator) -> Feed:
         windows = Windows(
             self.folder / "data",
             window=window,

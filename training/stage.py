@@ -25,7 +25,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from engine.atomic import whole_file
 from models.manifest import BadInput
-from training.data.batches import Batch
+from training.data.batches import Batch, Feed, close
 from training.muon import Muon, split_parameters
 from training.preset import StagePreset
 from training.progress import ProgressLine, progress_line
@@ -62,7 +62,7 @@ class Stage:
         self,
         name: str,
         objective: Objective,
-        feed: Callable[[int], Iterator[Batch]],
+        feed: Feed,
         preset: StagePreset,
         folder: Path,
         seed: int,
@@ -142,9 +142,7 @@ class Stage:
         finally:
             # Also on an interrupt: what has been trained is kept.
             self._save(self.path)
-            close = getattr(batches, "close", None)
-            if close is not None:
-                close()
+            close(batches)
 
     def _one_step(self, batch: Batch) -> dict[str, Tensor]:
         progress = self.progress

@@ -3,7 +3,6 @@ of the dynamics model, from whose weights the student begins."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 from models.dynamics import DynamicsModel
 from models.teacher import TeacherModel
 from models.tokenizer import Tokenizer
-from training.data.batches import Batch
+from training.data.batches import Batch, Feed
 from training.dynamics_stage import KNOWN, Lesson, NextFrame, load_dynamics
 from training.preset import Preset
 from training.stage import Stage, StageReport
@@ -66,11 +65,10 @@ class Distillation(NextFrame):
         assert isinstance(self.model, DynamicsModel)
         state = self.model.initial_state(len(context), self.device)
         played = [context[:, 0]]
-        tokens = self.model.position.shape[2] * self.model.position.shape[3]
         for now in range(context.shape[1] - 1):
             prediction, state = self.model(played[-1][:, None], actions[:, now : now + 1], state)
             noise = torch.rand(len(context), 1, generator=generator).to(self.device)
-            _, picture, _ = self.model.draw(prediction, noise.expand(-1, tokens), self.min_p)
+            _, picture, _ = self.model.draw(prediction, noise.expand(-1, self.model.config.tokens), self.min_p)
             played.append(picture if now >= KNOWN else context[:, now + 1])
         return torch.stack(played, 1)
 
@@ -80,7 +78,7 @@ def train_student(
     tokenizer: Tokenizer,
     teacher: TeacherModel,
     actions: int,
-    feed: Callable[[int], Iterator[Batch]],
+    feed: Feed,
     folder: Path,
     accelerator: Accelerator,
 ) -> tuple[DynamicsModel, StageReport]:

@@ -3,7 +3,6 @@ those of the dynamics model, from whose weights it begins."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -15,7 +14,7 @@ from models.dynamics import DynamicsModel, Prediction
 from models.patches import cut
 from models.teacher import TeacherModel, Told
 from models.tokenizer import Tokenizer
-from training.data.batches import Batch
+from training.data.batches import Feed
 from training.dynamics_stage import Lesson, NextFrame, dynamics_config, load_dynamics, pixel_classes
 from training.preset import Preset, TeacherPreset
 from training.stage import Stage, StageReport, load_weights
@@ -33,15 +32,16 @@ class RestOfFrame(NextFrame):
         super().__init__(model, tokenizer, preset.dynamics, device)
         self.telling: TeacherPreset = preset.teacher
 
-    def predict(self, lesson: Lesson, evidence: Tensor, generator: torch.Generator) -> tuple[Prediction, Tensor | None]:
-        """The model's answer, told some patches; the others count."""
+    def predict(
+        self, lesson: Lesson, evidence: Tensor, told: Tensor, generator: torch.Generator
+    ) -> tuple[Prediction, Tensor | None]:
+        """The model's answer, told some patches; the others count. `evidence` and `told` as in the dynamics stage."""
         assert isinstance(self.model, TeacherModel)
         patches = cut(lesson.target != lesson.context.flatten(0, 1), self.model.config.patch).any(2)
         known = self._told(patches, generator)
-        told = self.model.compositor.evidence(lesson.context.flatten(0, 1), lesson.target) * known.unsqueeze(-1)
         state = self.model.initial_state(len(lesson.context), self.device)
         prediction, _ = self.model.predict(
-            lesson.context, lesson.actions, state, Told(lesson.target, known), torch.minimum(evidence, told)
+            lesson.context, lesson.actions, state, Told(lesson.target, known), evidence * (told | known.unsqueeze(-1))
         )
         return prediction, ~known
 
@@ -61,7 +61,7 @@ def train_teacher(
     preset: Preset,
     tokenizer: Tokenizer,
     actions: int,
-    feed: Callable[[int], Iterator[Batch]],
+    feed: Feed,
     folder: Path,
     accelerator: Accelerator,
 ) -> tuple[TeacherModel, StageReport]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from models.tokenizer import Tokenizer, TokenizerConfig
-from training.data.batches import Batch
+from training.data.batches import Batch, Feed
 from training.preset import Preset
 from training.stage import Objective, Stage, StageReport, load_weights
 
@@ -55,7 +55,7 @@ def tokenizer_config(preset: Preset, shape: tuple[int, ...]) -> TokenizerConfig:
 def train_tokenizer(
     preset: Preset,
     shape: tuple[int, ...],
-    feed: Callable[[int], Iterator[Batch]],
+    feed: Feed,
     folder: Path,
     accelerator: Accelerator,
 ) -> tuple[Tokenizer, StageReport]:

@@ -62,6 +62,7 @@ class Play:
         self.round: Round | None = None
         self.screen: Screen | None = None  # what lies over the paused game and takes its keys
         self.first_frame_at: float | None = None
+        self._clock = clock
         self.stage = Stage(window, settings, clock)
         self.hud = self.stage.hud
         self.keeper = Keeper(self.hud)

@@ -8,23 +8,19 @@ from key to flip.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import pygame
 
-from app.drawing.window import Window, lost_display
-from app.keys.gamepad import Gamepads, menu_key
+from app.drawing.window import lost_display
+from app.keys.gamepad import menu_key
 from app.keys.keymap import Command
-from app.menu.shelf import Shelf
 from app.outcome import Outcome
 from app.play.commands import HELD, hold, obey
 from app.play.dropped_picture import DroppedPicture
-from app.play.options import PlayOptions
 from app.play.play import Play
 from app.play.stage import DRAW_RATE, Screen
-from app.settings.file import SettingsFile
-from app.settings.schema import Settings
 from engine.frame import Frame
 
 POLL_SECONDS = 0.004  # keys are looked at this often while no frame comes
@@ -35,19 +31,9 @@ STILL_SECONDS = 0.1  # without a new frame it is drawn this often: a toast must 
 class Player(Play):
     """Plays one world after the other in a window until it is left, turn after turn."""
 
-    def __init__(
-        self,
-        window: Window,
-        shelf: Shelf,
-        settings: Settings,
-        options: PlayOptions | None = None,
-        clock: Callable[[], float] = time.perf_counter,
-        pads: Gamepads | None = None,
-        file: SettingsFile | None = None,
-    ) -> None:
-        super().__init__(window, shelf, settings, options, clock, pads, file)
-        self._clock = clock
-        self._dropped = DroppedPicture(self)
+    @cached_property
+    def _dropped(self) -> DroppedPicture:
+        return DroppedPicture(self)
 
     def run(self, world: str) -> Outcome:
         """Play `world` first, until the player leaves."""

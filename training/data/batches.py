@@ -7,7 +7,7 @@ seen. Only an index of some 60 bytes a segment is held in memory; pictures are r
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,9 @@ class Batch:
     frames: npt.NDArray[np.uint8]
     actions: npt.NDArray[np.int64]
     events: npt.NDArray[np.uint32]
+
+
+Feed = Callable[[int], Iterator[Batch]]  # from a step on
 
 
 @dataclass(frozen=True)
@@ -203,6 +206,12 @@ class Windows:
         if len(events) != entry["ticks"] or np.bitwise_or.reduce(events) != entry["events"]:
             raise BadInput(f"{path}: events: the shard is damaged or changed while it was in use")
         return events.astype(np.uint32)
+
+
+def close(batches: Iterator[Batch]) -> None:
+    """End the threads that read ahead, where there are some."""
+    if (end := getattr(batches, "close", None)) is not None:
+        end()
 
 
 def _rarity(totals: npt.NDArray[np.int64], ticks: int) -> npt.NDArray[np.float64]:

@@ -3,7 +3,7 @@ refuses actions that the other world doesn't know."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,11 +11,10 @@ import numpy.typing as npt
 
 from models.actions import Action
 from models.manifest import BadInput
-from training.data.batches import Batch
+from training.data.batches import Batch, Feed, close
 from training.data.dataset import DataSetCard
 
 DEPTH = 5  # bits of a colour channel that are looked at
-Feed = Callable[[int], Iterator[Batch]]
 
 
 @dataclass(frozen=True)
@@ -75,12 +74,6 @@ class Fitting:
                 close(batches)
 
         return translated
-
-
-def close(batches: Iterator[Batch]) -> None:
-    """End the threads that read ahead, where there are some."""
-    if (end := getattr(batches, "close", None)) is not None:
-        end()
 
 
 def _nearest(palette: Sequence[tuple[int, int, int]]) -> npt.NDArray[np.uint8]:
