@@ -155,25 +155,23 @@ class NoisyExpert:
 
 
 class Mixture:
-    """Each copy plays one of the named policies for a stretch of `stretch` ticks, then draws another by share."""
+    """Each copy plays one of the named policies for a stretch of `stretch` ticks, then draws another by share: those
+    given, else the world's, else `MIX`."""
 
     def __init__(
         self, rng: np.random.Generator, shares: dict[str, float] | None = None, stretch: tuple[int, int] = (30, 200)
     ) -> None:
         self.rng = rng
-        shares = MIX if shares is None else shares
-        self.names = list(shares)
+        self.shares = shares
         self.stretch = stretch
-        self._shares = np.array(list(shares.values())) / sum(shares.values())
-        self._policies = {name: make_policy(name, rng) for name in self.names}
+        self.names: list[str] = []
         self._expert = Expert(rng)
-        self._playing = np.zeros(0, np.int64)
         self._left = np.zeros(0, np.int64)
 
     def act(self, world: SimulatedWorld) -> Actions:
         """Actions int64 [N]."""
-        if not len(self._left):
-            self._playing, self._left = np.zeros((2, world.num_envs), np.int64)
+        if not self.names:
+            self._begin(world)
         done = np.flatnonzero(self._left == 0)
         self._playing[done] = self.rng.choice(len(self.names), size=len(done), p=self._shares)
         self._left[done] = self.rng.integers(self.stretch[0], self.stretch[1] + 1, size=len(done))
@@ -193,6 +191,13 @@ class Mixture:
                 chosen = policy.act(world)
             actions[mine] = chosen[mine]
         return actions
+
+    def _begin(self, world: SimulatedWorld) -> None:
+        shares = self.shares or world.policy_shares or MIX
+        self.names = list(shares)
+        self._shares = np.array(list(shares.values())) / sum(shares.values())
+        self._policies = {name: make_policy(name, self.rng) for name in self.names}
+        self._playing, self._left = np.zeros((2, world.num_envs), np.int64)
 
 
 def make_policy(name: str, rng: np.random.Generator) -> Policy:

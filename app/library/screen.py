@@ -35,7 +35,7 @@ from engine.session import Session
 from models.manifest import BadInput
 
 FRAME_RATE = 30
-SCALES = range(1, 13)
+SCALES = range(1, 33)  # as many as `dreamcade export` takes
 MOVES = {pygame.K_LEFT: -1, pygame.K_RIGHT: 1, pygame.K_UP: -COLUMNS, pygame.K_DOWN: COLUMNS}
 ENTER = (pygame.K_RETURN, pygame.K_KP_ENTER)
 

@@ -10,6 +10,7 @@ from app.drawing.look import Look
 from app.drawing.picture import Picture
 from app.drawing.pixel_font import LINE, text_width, wrap_text
 from app.drawing.widgets import DIM, FAINT, INK, YELLOW, draw_key_row, draw_text, panel
+from app.keys.gamepad import shown_hints
 from app.keys.keymap import Command
 from engine.start_picture import FAR, NEAR, EncodedPicture
 from models.manifest import Manifest
@@ -50,8 +51,8 @@ class PictureScreen:
             self.closed = True
             (self._accept if code in ACCEPT else self._refuse)()
 
-    def draw(self, target: pygame.Surface, scale: int) -> None:
-        """Over the whole window."""
+    def draw(self, target: pygame.Surface, scale: int, pads: bool = False) -> None:
+        """Over the whole window; `pads`: there is a gamepad, so keys go by its buttons."""
         window = target.get_rect()
         wide, high = self._pictures[0].size
         room = (window.width - 5 * GAP * scale) // 2, window.height - (HEAD + FOOT + WORDS + 2 * LINE + 8) * scale
@@ -71,7 +72,7 @@ class PictureScreen:
             draw_text(target, label, (middle, rect.bottom + 4 * scale), DIM, scale, "center")
         self._draw_error(target, pygame.Rect(box.left, box.top + HEAD * scale + side[1], box.width, 0), scale)
         hints = [("Enter", "play"), ("Esc", "back")]
-        draw_key_row(target, hints, (box.centerx, box.bottom - 11 * scale), scale)
+        draw_key_row(target, shown_hints(hints, pads), (box.centerx, box.bottom - 11 * scale), scale)
 
     def _draw_error(self, target: pygame.Surface, above: pygame.Rect, scale: int) -> None:
         exact = self._encoded.exact

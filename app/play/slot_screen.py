@@ -22,6 +22,7 @@ from app.drawing.widgets import (
     fitting_scale,
     panel,
 )
+from app.keys.gamepad import shown_hints
 from app.keys.keymap import Command
 from app.play.slots import Slot
 from models.manifest import Manifest
@@ -96,8 +97,8 @@ class SlotScreen:
             self.closed = True
             self._choose(slot)
 
-    def draw(self, target: pygame.Surface, scale: int) -> None:
-        """Over the whole window."""
+    def draw(self, target: pygame.Surface, scale: int, pads: bool = False) -> None:
+        """Over the whole window; `pads`: there is a gamepad, so keys go by its buttons."""
         scale = fitting_scale(NEEDED, target.get_size(), scale)
         grid = self._grid(target.get_rect(), scale)
         target.blit(panel(grid.box.size, 240, edge=scale), grid.box)
@@ -108,7 +109,7 @@ class SlotScreen:
             left = grid.box.left + GAP * scale + column * (grid.card[0] + GAP * scale)
             self._draw_slot(target, number, (left, grid.box.top + HEAD * scale + row * grid.card[1]), grid, scale)
         hints = [("← ↑ ↓ →", "choose"), ("Enter", "save" if self._saving else "load"), ("Esc", "back")]
-        draw_key_row(target, hints, (grid.box.centerx, grid.box.bottom - 11 * scale), scale)
+        draw_key_row(target, shown_hints(hints, pads), (grid.box.centerx, grid.box.bottom - 11 * scale), scale)
 
     def _grid(self, window: pygame.Rect, scale: int) -> Grid:
         """The largest cards that fit."""

@@ -31,8 +31,8 @@ class Screen(Protocol):
     def key(self, code: int) -> None:
         """A key went down."""
 
-    def draw(self, target: pygame.Surface, scale: int) -> None:
-        """Over the whole window."""
+    def draw(self, target: pygame.Surface, scale: int, pads: bool = False) -> None:
+        """Over the whole window; `pads`: there is a gamepad, so keys go by its buttons."""
 
 
 class Stage:
@@ -58,7 +58,7 @@ class Stage:
         if current is not None:
             self._draw_round(target, current, screen is None, scale, now)
             if screen is not None:
-                screen.draw(target, scale)
+                screen.draw(target, scale, self.hud.pads)
         elif waiting:
             self._draw_waiting(target, waiting, scale)
             self.hud.draw_toast(target, self.window.rect, scale)

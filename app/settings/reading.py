@@ -235,6 +235,8 @@ def _meant(name: Hashable) -> str:
 
 def _expected(error: Any) -> str:
     place, found = error["loc"], shown(error["input"])
+    if isinstance(error["input"], str) and error["type"] in ("float_type", "int_type", "bool_type"):
+        found = f"the text {found}"  # it may well read like a number
     if error["type"] == "value_error":
         return f"{str(error['msg']).removeprefix('Value error, ')}, found {found}"
     if place[-1] == "[key]":

@@ -4,6 +4,7 @@ files (reading, file) and screens (screen).
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -155,6 +156,11 @@ class Settings(BaseModel):
         ),
     ] = None
 
+    @field_validator("theme", "keys", "commands", mode="before")
+    @classmethod
+    def _nothing_chosen(cls, chosen: object) -> object:
+        return {} if chosen is None else chosen  # a name with nothing below it
+
     @field_validator("recordings", "saves", mode="before")
     @classmethod
     def _named(cls, folder: object) -> object:
@@ -168,9 +174,13 @@ class Settings(BaseModel):
         if "\0" in str(folder):
             raise ValueError("expected a folder's name")
         try:
-            return folder.expanduser()
+            folder = folder.expanduser()
         except RuntimeError as error:
             raise ValueError(f"expected a folder, but the home of {folder.parts[0]} is not known") from error
+        with contextlib.suppress(OSError):  # a name that no file can have: told where it is used
+            if folder.is_file():
+                raise ValueError("expected a folder, not a file")
+        return folder
 
     @property
     def command_keys(self) -> dict[Command, tuple[str, ...]]:

@@ -9,6 +9,7 @@ import pytest
 
 from models.manifest import BadInput
 from training.policies import MIX, Mixture, NoisyExpert, Policy, Scripted, Sticky, make_policy
+from training.worlds.puzzle import WIPE, PuzzleWorld
 from training.worlds.registry import WORLDS, make_world
 
 NAMES = [*MIX, "mixture"]
@@ -93,6 +94,21 @@ def test_mixture_gives_each_policy_its_share(world: Any) -> None:
     played = play(policy, world, 1500)
     assert np.mean(played == 2) == pytest.approx(0.75 * 3 / 5, abs=0.05)
     assert all((played[:, copy] == 2).any() and (played[:, copy] == 3).any() for copy in range(world.num_envs))
+
+
+def test_a_world_has_a_mixture_of_its_own() -> None:
+    """A new board comes in while a sixth of the puzzle's data is played; by the usual mixture, a twentieth."""
+    world = PuzzleWorld(32)
+    wiping = {}
+    for shares in (None, MIX):
+        world.reset(seed=0)
+        policy = Mixture(np.random.default_rng(0), shares)
+        counted = []
+        for _ in range(900):
+            world.step(policy.act(world))
+            counted.append((world.state.phase == WIPE).mean())
+        wiping[shares is None] = np.mean(counted)
+    assert wiping[True] > 0.12 and wiping[True] > 2 * wiping[False]
 
 
 def test_unknown_names() -> None:

@@ -56,6 +56,7 @@ class SimulatedWorld(VectorEnv[Frames, npt.NDArray[np.int64], Any]):
     palettes: ClassVar[dict[str, list[tuple[int, int, int]]]]
     event_names: ClassVar[tuple[str, ...]]  # bit i of the event mask
     scripts: ClassVar[dict[str, list[tuple[Action, int]]]]  # open-loop autoplay: (action, ticks)
+    policy_shares: ClassVar[dict[str, float] | None] = None  # of the mixture that plays for data, where not the usual
     tick_rate: ClassVar[int] = 30
 
     metadata: dict[str, Any] = {  # noqa: RUF012  # declared so by gymnasium

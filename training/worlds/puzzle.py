@@ -46,6 +46,7 @@ from training.worlds.puzzle_levels import (
 PLAY, CELEBRATE, WIPE = range(3)
 MOVE_TICKS = 4
 CELEBRATE_TICKS = SIDE
+ENTRANCE_TICK = SIDE + SIDE // 2  # of a wipe: in the midst of the column in which the player enters
 WIPE_TICKS = CELLS + 1
 _DOWN = 1
 _RESOLVE_NODES = 400
@@ -138,10 +139,22 @@ class PuzzleWorld(SimulatedWorld):
         "solved",
         "new_board",
         "stuck",
+        "entrance",
     )
     scripts: ClassVar[dict[str, list[tuple[Action, int]]]] = {
         "pacing": [(Action.RIGHT, 16), (Action.NOOP, 4), (Action.LEFT, 16), (Action.NOOP, 4)],
         "rounds": [(Action.RIGHT, 20), (Action.DOWN, 12), (Action.LEFT, 20), (Action.UP, 12)],
+    }
+
+    # A new board is 36 draws and comes only to who solves the one before: seldom played, it is hardly learnt.
+    policy_shares: ClassVar[dict[str, float] | None] = {
+        "expert": 0.5,
+        "noisy_expert": 0.1,
+        "biased": 0.1,
+        "sticky": 0.15,
+        "hold": 0.05,
+        "random": 0.05,
+        "scripted": 0.05,
     }
 
     def __init__(self, num_envs: int, split: str = "train") -> None:
@@ -319,6 +332,7 @@ class PuzzleWorld(SimulatedWorld):
             rank = s.timer[changing, None] - np.array([1, 2])
             self._draw_cells(changing[:, None], _ORDER[np.clip(rank, 0, CELLS - 1)])
             self._draw_players(changing)
+            events[changing[s.timer[changing] == ENTRANCE_TICK]] |= self._bit["entrance"]
         complete = changing[s.timer[changing] == WIPE_TICKS]
         if complete.size:
             self._put_next_boards(complete)

@@ -10,12 +10,15 @@ import pygame
 import pytest
 
 from app.keys.keymap import Command
+from app.play.picture_screen import PictureScreen
 from app.play.player import Player
 from app.play.slot_screen import SlotScreen
 from app.play.slots import SLOTS, Slot, likely_slot, read_slots, slot_path
 from app.settings.schema import Settings
 from engine.frame import Frame
 from engine.recordings.recording import read_session
+from engine.start import PictureStart
+from engine.start_picture import EncodedPicture
 from engine.time_travel.save import read_save
 
 Tap = Callable[..., None]
@@ -159,6 +162,26 @@ def test_large_letters_leave_every_card_in_the_window(
     screen.draw(drawn, 6)
     middle = [drawn.get_at((x, size[1] // 2)) for x in (0, size[0] - 1)]
     assert middle == [(1, 2, 3, 255)] * 2, "the edges of the window stay free"
+
+
+@pytest.mark.parametrize(("pads", "named"), [(False, ["Enter", "Esc"]), (True, ["A", "B"])])
+def test_the_screens_name_the_buttons_of_what_is_held(
+    playing: Player, settings: Settings, monkeypatch: pytest.MonkeyPatch, pads: bool, named: list[str]
+) -> None:
+    assert playing.round is not None
+    found: list[str] = []
+    for module in ("slot_screen", "picture_screen"):
+        monkeypatch.setattr(f"app.play.{module}.draw_key_row", lambda target, hints, *rest: found.extend(dict(hints)))
+    manifest, session = playing.round.manifest, playing.round.session
+    pixels = playing.round.newest.pixels
+    start = PictureStart(playing.round.newest.tokens, pixels)
+    encoded = EncodedPicture(pixels, None, start, psnr_db=40.0, exact=1.0, fit_db=40.0)
+    for screen in (
+        SlotScreen(read_slots(settings.saves, session.checkpoint), manifest, Command.LOAD, {}, lambda slot: None),
+        PictureScreen(encoded, manifest, {}, lambda: None, lambda: None),
+    ):
+        screen.draw(pygame.display.get_surface(), 1, pads)
+    assert [key for key in found if key.isalpha()] == 2 * named
 
 
 def test_the_slot_that_is_meant(tmp_path: Path) -> None:

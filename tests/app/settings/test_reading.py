@@ -85,15 +85,18 @@ def test_keys_may_change_places(file: Path) -> None:
 
 
 def test_an_empty_file_is_all_defaults(file: Path) -> None:
-    file.write_text("", encoding="utf-8")
-    assert read_settings(file).settings == Settings()
+    for text in ("", "keys:\ncommands:\ntheme:\n"):
+        file.write_text(text, encoding="utf-8")
+        reading = read_settings(file)
+        assert reading.settings == Settings()
+        assert not reading.problems
 
 
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
         ("scale: 0", 1, "scale: expected a whole number from 1 to 32, or null, found 0"),
-        ("\nscale: large", 2, "scale: expected a whole number from 1 to 32, or null, found large"),
+        ("\nscale: large", 2, "scale: expected a whole number from 1 to 32, or null, found the text large"),
         ("overlay: [1]", 1, "overlay: expected true or false, found a list"),
         ("text_scale: .inf", 1, "text_scale: expected a number from 0.5 to 4"),
         ("calm: false\ncolors: safe", 2, "colors: unknown field; colours is meant, perhaps"),
@@ -108,7 +111,7 @@ def test_an_empty_file_is_all_defaults(file: Path) -> None:
         ("recordings: ~nosuchuser/x", 1, "recordings: expected a folder"),
         ('recordings: "a\\0b"', 1, "recordings: expected a folder's name"),
         ('recordings: ""', 1, "recordings: expected a folder's name, found"),
-        ('calm: true\noverlay: "yes"', 2, "overlay: expected true or false, found yes"),
+        ('calm: true\noverlay: "yes"', 2, "overlay: expected true or false, found the text yes"),
         ("fullscreen: 1", 1, "fullscreen: expected true or false, found 1"),
         ("threads: true", 1, "threads: expected a whole number from 1 to 64, or null, found true"),
         ("scale: 2.0", 1, "scale: expected a whole number from 1 to 32, or null, found 2.0"),
@@ -125,6 +128,8 @@ def test_an_empty_file_is_all_defaults(file: Path) -> None:
         ("calm: true\ncommands:\n  fullscreen: [return]", 3, "commands.fullscreen: expected a key that no menu needs"),
         ("commands: {menu: [q]}", 1, "commands.menu: expected a key that no menu needs, such as f12, found q"),
         ("commands:\n  menu: []", 2, "commands.menu: expected at least one key"),
+        ("text_scale: '2'", 1, "text_scale: expected a number from 0.5 to 4, found the text 2"),
+        ("calm: true\nsaves: settings.yaml", 2, "saves: expected a folder, not a file, found settings.yaml"),
         ("calm: true\n\nyes: 3", 3, "true: unknown field"),
         ("calm: true\n\n~: 3", 3, "null: unknown field"),
         ("calm: true\n\n1.0: 3", 3, "1.0: unknown field"),
@@ -137,8 +142,9 @@ def test_an_empty_file_is_all_defaults(file: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_one_line_with_file_line_field_and_what_was_expected(
-    file: Path, text: str, line: int, words: str
+    file: Path, text: str, line: int, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(file.parent)
     file.write_text(text, encoding="utf-8")
     (problem,) = read_settings(file).problems
     assert problem.startswith(f"{file}:{line}: {words}")

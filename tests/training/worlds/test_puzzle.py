@@ -225,8 +225,11 @@ def test_solving_shows_gold_then_wipes_one_patch_at_a_time() -> None:
         top = frame[:16].reshape(16, 8, 16)
         assert [bool((top[:, c] == art.TILES[art.GOLD_TILE]).all()) for c in range(8)] == [c < tick for c in range(8)]
     for tick in range(1, WIPE_TICKS + 1):
-        before, frame = frame, world.step(np.array([LEFT]))[0][0]
+        stepped = world.step(np.array([LEFT]))
+        before, frame = frame, stepped[0][0]
         rank = tick - 1
+        entrance = stepped[-1]["events"][0] & world.event_bit("entrance") > 0
+        assert entrance == (rank == 11), "in the midst of the second column, whatever comes in there"
         row, column = divmod(WIPE_ORDER[min(rank, 63)], 8)
         bloom = divmod(WIPE_ORDER[rank - 1], 8) if rank else (-1, -1)
         places = {(2 * r + i, 2 * c + j) for r, c in ((row, column), bloom) for i in (0, 1) for j in (0, 1)}
