@@ -32,6 +32,7 @@ KNOWN = 2  # frames of a rollout before speeds are known
 LED = 0.5  # share of the rollouts that move as recorded
 TORN = 0.5  # share of the rollouts that begin with something wrong
 CUTS = 3  # corrupted rectangles a frame, at most
+ASIDE = 24  # pixels at most, each way, between a thing and where it is a second time
 
 
 @dataclass(frozen=True)
@@ -176,11 +177,12 @@ class NextFrame(Objective):
 
     def _corrupt(self, pictures: Tensor, moving: Tensor, generator: torch.Generator) -> Tensor:
         """Half of the frames with a few rectangles that are wrong: shifted by a pixel or two, as a tick before, with
-        what lies beside it, or from another picture; most of them where something moves, or, as `moving` has it, bool
-        [B,T,P], goes its own way."""
+        what lies beside it, from another picture, or there a second time; most of them where something moves, or, as
+        `moving` has it, bool [B,T,P], goes its own way. Half of them have been wrong since the clip began: so it is in
+        play, where a hero who has come apart can't be mended by looking a few frames back."""
         batch, ticks, _, width = pictures.shape
         corrupted = pictures.clone()
-        draw = torch.rand(batch, ticks, CUTS, 9, generator=generator)
+        draw = torch.rand(batch, ticks, CUTS, 11, generator=generator)
         for clip in range(batch):
             for tick in range(ticks):
                 for cuts in draw[clip, tick]:
@@ -189,18 +191,23 @@ class NextFrame(Objective):
                     rows, columns = self._place(pictures[clip], moving[clip, tick], tick, cuts)
                     box = (slice(*rows), slice(*columns))
                     kind = float(cuts[6])
-                    source = pictures[clip, tick]
-                    if kind < 0.3:
+                    when = slice(0 if cuts[10] < 0.5 else tick, tick + 1)
+                    source = pictures[clip, when]
+                    if kind < 0.25:
                         down, across = int(cuts[7] * 5) - 2, int(cuts[8] * 5) - 2
-                        source = torch.roll(source, (down, across), (0, 1))
-                    elif kind < 0.5 and tick > 0:
-                        source = pictures[clip, tick - 1]
+                        source = torch.roll(source, (down, across), (1, 2))
+                    elif kind < 0.4 and tick > 0:
+                        source = pictures[clip, tick - 1 : tick]
+                    elif kind < 0.6:
+                        source = torch.roll(source, int(16 + cuts[7] * (width - 32)), 2)
                     elif kind < 0.8:
-                        source = torch.roll(source, int(16 + cuts[7] * (width - 32)), 1)
+                        down, across = (int((2 * part - 1) * ASIDE) for part in cuts[8:10].tolist())
+                        source = torch.roll(source[-1:], (down, across), (1, 2))
+                        box = (_moved(rows, down), _moved(columns, across))
                     else:
                         other = pictures[int(cuts[7] * batch), int(cuts[8] * ticks)]
-                        source = torch.roll(other, int(cuts[5] * width), 1)
-                    corrupted[clip, tick][box] = source[box]
+                        source = torch.roll(other, int(cuts[5] * width), 1).unsqueeze(0)
+                    corrupted[clip, when, *box] = source[:, *box]
         return corrupted
 
     def _place(self, clip: Tensor, moving: Tensor, tick: int, cuts: Tensor) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -252,6 +259,11 @@ class NextFrame(Objective):
             picture = join(by_rows(patches), self.model.config.grid)
             played.append(picture if now >= KNOWN else context[:, now + 1])
         return torch.stack(played, 1)
+
+
+def _moved(span: tuple[int, int], by: int) -> slice:
+    """From the first to the last of `span`, moved; what lies before the first pixel is left out."""
+    return slice(max(0, span[0] + by), max(0, span[1] + by))
 
 
 def carried_shifts(preset: DynamicsPreset) -> tuple[tuple[int, int], ...]:

@@ -15,7 +15,7 @@ from training.run import Run
 @pytest.fixture
 def objective(begun_run: Run) -> NextFrame:
     networks = begun_run.networks()
-    preset = begun_run.preset.dynamics.model_copy(update={"corruption": 0.5})
+    preset = begun_run.preset.dynamics.model_copy(update={"corruption": 0.3})
     return NextFrame(networks.dynamics, networks.tokenizer, preset, torch.device("cpu"))
 
 
@@ -62,3 +62,17 @@ def test_a_rollout_keeps_movers_as_drawn_and_the_unknowable_as_recorded(
     monkeypatch.setattr("training.dynamics_stage.LED", 1.0)
     monkeypatch.setattr("training.dynamics_stage.MISLED", 0.5)
     assert not wrong(evidence).any(), "where so much is misjudged, the whole frame is as recorded"
+
+
+def test_what_moves_is_there_twice_and_may_have_been_for_long(objective: NextFrame) -> None:
+    pictures = torch.zeros(200, 6, 128, 128, dtype=torch.uint8)
+    pictures[:, :, 64:80, 48:56] = 7  # a hero in the midst of nothing
+    moving = torch.zeros(200, 6, 256, dtype=torch.bool)
+    moving.view(200, 6, 16, 16)[:, :, 8:10, 6] = True
+    corrupted = objective._corrupt(pictures, moving, torch.Generator().manual_seed(1))
+    beside = (corrupted == 7).clone()
+    beside[:, :, 60:84, 44:60] = False
+    twice = beside.flatten(2).sum(2) >= 30  # most of one, not an edge
+    assert 0.02 < twice.float().mean() < 0.3
+    lasting = twice.all(1)
+    assert lasting.any() and (twice.any(1) & ~lasting).any()
