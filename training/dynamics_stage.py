@@ -114,6 +114,7 @@ class NextFrame(Objective):
             pixels = -(lesson.beliefs * (composed.mixture() + 1e-6).log()).sum((2, 3))
         if open_ is not None:
             pixels = pixels * open_
+        pixels = pixels * self._weights()
         misled = composed.carriage.misled(evidence) if composed.carriage else pixels.new_zeros(len(pixels))
         nats = pixels.sum(1, keepdim=True) + CARRY_WEIGHT * misled.unsqueeze(1)
         by_pixel = (nats * weights).sum() / weights.sum() / pixels.shape[1]
@@ -128,6 +129,13 @@ class NextFrame(Objective):
             "changed_wrong": 1 - hit.float().mean(),
         }
         return by_pixel + NAME_WEIGHT * names, figures
+
+    def _weights(self) -> Tensor:
+        """How much each patch counts, float [P]."""
+        assert isinstance(self.model, DynamicsModel)
+        weights = torch.ones(self.model.config.grid, device=self.device)
+        weights[:, -1] = self.preset.entering_weight
+        return weights.flatten()
 
     def predict(
         self, lesson: Lesson, evidence: Tensor, told: Tensor, generator: torch.Generator

@@ -74,7 +74,9 @@ class DynamicsPreset(_Strict):
 
     `shifts` are how far each pixel may move; `carried`, and `carried_rows` × `carried_columns`, how far a patch may
     carry its pixels (see the compositor). `corruption` is how likely a context frame has a rectangle that is wrong;
-    after `own_after` of the budget, `own_share` of the contexts are the model's own rollouts.
+    after `own_after` of the budget, `own_share` of the contexts are the model's own rollouts. `entering_weight` is how
+    much more a patch counts at the right edge, where a scrolling world brings what is new: a few pixels in four ticks
+    that the rest of the picture would drown.
     """
 
     fold: Literal[1, 2, 4] = 2
@@ -93,6 +95,7 @@ class DynamicsPreset(_Strict):
     corruption: Share = 0.3
     own_after: Share = 0.3
     own_share: Share = 0.5
+    entering_weight: Annotated[float, Field(ge=1)] = 1.0
     stage: StagePreset
 
 

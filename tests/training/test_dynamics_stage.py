@@ -26,8 +26,8 @@ def clip(begun_run: Run) -> tuple[Tensor, Tensor]:
 
 
 def test_what_goes_its_own_way_is_hit_most(objective: NextFrame, clip: tuple[Tensor, Tensor]) -> None:
-    pictures = torch.arange(128, dtype=torch.uint8).expand(40, 6, 128, 128) % 16  # any shift across shows
-    moving = torch.zeros(40, 6, 256, dtype=torch.bool)
+    pictures = torch.arange(128, dtype=torch.uint8).expand(200, 6, 128, 128) % 16  # any shift across shows
+    moving = torch.zeros(200, 6, 256, dtype=torch.bool)
     moving[:, :, 100] = True
     wrong = objective._corrupt(pictures, moving, torch.Generator().manual_seed(0)) != pictures
     hit = cut(wrong.flatten(0, 1), 8).any(2).float().mean(0)
@@ -76,3 +76,20 @@ def test_what_moves_is_there_twice_and_may_have_been_for_long(objective: NextFra
     assert 0.02 < twice.float().mean() < 0.3
     lasting = twice.all(1)
     assert lasting.any() and (twice.any(1) & ~lasting).any()
+
+
+def test_what_enters_counts_as_often_as_it_is_told_to(objective: NextFrame, begun_run: Run) -> None:
+    batch = Windows(begun_run.folder / "data", window=6, batch_size=4).batch(0)
+
+    def loss(weight: float, edge_too: bool) -> float:
+        objective.preset = objective.preset.model_copy(update={"entering_weight": weight})
+        generator = torch.Generator().manual_seed(0)
+        lesson = objective.lesson(batch, generator, progress=0.0)
+        if edge_too:
+            lesson.target[:, :, -8:] = (lesson.target[:, :, -8:] + 1) % 16
+        with torch.no_grad():
+            return float(objective.learn(lesson, generator)[0])
+
+    costs = {weight: loss(weight, edge_too=True) - loss(weight, edge_too=False) for weight in (1.0, 3.0)}
+    assert costs[3.0] == pytest.approx(3 * costs[1.0], rel=0.02)
+    assert costs[1.0] > 0

@@ -46,7 +46,7 @@ from training.worlds.puzzle_levels import (
 PLAY, CELEBRATE, WIPE = range(3)
 MOVE_TICKS = 4
 CELEBRATE_TICKS = SIDE
-ENTRANCE_TICK = SIDE + SIDE // 2  # of a wipe: in the midst of the column in which the player enters
+ENTRANCE_TICK = SIDE + 2  # of a wipe: when most players enter
 WIPE_TICKS = CELLS + 1
 _DOWN = 1
 _RESOLVE_NODES = 400
@@ -115,7 +115,7 @@ class PuzzleWorld(SimulatedWorld):
     title: ClassVar[str] = "Crate Temple"
     genre: ClassVar[str] = "puzzle"
     description: ClassVar[str] = "Push every crate onto a goal; fetch the key to open the door."
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     actions: ClassVar[tuple[Action, ...]] = (Action.NOOP, Action.UP, Action.DOWN, Action.LEFT, Action.RIGHT)
     default_keys: ClassVar[dict[Action, tuple[str, ...]]] = {
         Action.UP: ("up", "w"),

@@ -286,7 +286,7 @@ def generate_level(level_seed: int) -> Level:
     """The level of a seed: same seed, same level.
 
     Cells are drawn almost independently, so that boards sampled cell by cell in wipe order are mostly fine too: the
-    player enters in the first column, boxes start where all four sides are open floor of their room, a key comes
+    first open cell is where the player enters, so that whether it is one hangs on the cell before; boxes start where all four sides are open floor of their room, a key comes
     before its door, and box and goal take turns: in wipe order, neither is ever more than one ahead.
     A board belongs to one split alone: it is kept only where its checksum falls to the split of the seed.
     """
@@ -312,27 +312,30 @@ def _pick(draw: random.Random, cell_set: int) -> int:
     return 1 << cells[int(draw.random() * len(cells))]
 
 
+def _first(cell_set: int) -> int:
+    """The cell of a set that comes in first, as a set."""
+    return 1 << min(cells_of(cell_set), key=WIPE_RANK.__getitem__)
+
+
 def _open_room(draw: random.Random, box_count: int) -> Position | None:
-    player = 1 << ((1 + int(draw.random() * 6)) * SIDE + 1)
     walls = _BORDER
     wall_count = 2 + int(draw.random() * 5)
     while (walls ^ _BORDER).bit_count() < wall_count:
-        walls |= _pick(draw, _INSIDE & ~player & ~walls)
+        walls |= _pick(draw, _INSIDE & ~walls)
+    player = _first(_INSIDE & ~walls)
     return _furnish(draw, walls, _INSIDE & ~walls & ~player, box_count, player, 0, 0)
 
 
 def _locked_room(draw: random.Random, box_count: int) -> Position | None:
     """A wall across the board with a door in it: player and key on one side, boxes and goals on the other."""
     upright = draw.random() < 0.55
-    line = (2, 2, 3)[int(draw.random() * 3)] if upright else (2, 3, 4, 5)[int(draw.random() * 4)]
+    line = (2, 2, 3)[int(draw.random() * 3)] if upright else (2, 3)[int(draw.random() * 2)]
     places = [cell % SIDE if upright else cell // SIDE for cell in range(CELLS)]
     before = sum(1 << cell for cell in cells_of(_INSIDE) if places[cell] < line)
     divider = sum(1 << cell for cell in cells_of(_INSIDE) if places[cell] == line)
     room = _INSIDE & ~before & ~divider
-    if not upright and line > 3:
-        before, room = room, before
     column = sum(1 << cell for cell in range(1, CELLS, SIDE))
-    player = _pick(draw, before & column)
+    player = _first(before)
     door = _pick(draw, divider if upright else divider & ~column & ~(column << 1))
     rank = min(WIPE_RANK[cell] for cell in cells_of(door))
     key = _pick(draw, sum(1 << cell for cell in cells_of(before & ~player) if WIPE_RANK[cell] < rank))
