@@ -286,8 +286,9 @@ def generate_level(level_seed: int) -> Level:
     """The level of a seed: same seed, same level.
 
     Cells are drawn almost independently, so that boards sampled cell by cell in wipe order are mostly fine too: the
-    first open cell is where the player enters, so that whether it is one hangs on the cell before; boxes start where all four sides are open floor of their room, a key comes
-    before its door, and box and goal take turns: in wipe order, neither is ever more than one ahead.
+    first open cell is where the player enters, so that whether it is one hangs on the cell before; boxes start where
+    all four sides are open floor of their room, a key comes before its door, and box and goal take turns: in wipe
+    order, neither is ever more than one ahead.
     A board belongs to one split alone: it is kept only where its checksum falls to the split of the seed.
     """
     draw = random.Random(level_seed)
