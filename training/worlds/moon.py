@@ -15,11 +15,19 @@ from training.worlds.platformer_levels import Gravity
 
 
 class Moon(Platformer):
-    """Speeds count half pixels, so a body gains half as much a tick; levels are those that can be passed in this."""
+    """Speeds change half as fast, so jumps last half as long again; levels are those that can be passed in this."""
 
     name: ClassVar[str] = "moon"
     title: ClassVar[str] = "Moonwood Run"
     description: ClassVar[str] = "The same runes, half the weight: leap over lava in sight of the planet."
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     scenery: ClassVar[Scenery] = SCENERY
-    gravity: ClassVar[Gravity] = Gravity(parts=2, jump=-12, released=-5, fall=10, stomp=-8, death=-9)
+    gravity: ClassVar[Gravity] = Gravity(
+        course=(-4, -4, -4, -3, -3, -3, -2, -2, -2, -1, -1, -1, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4),
+        committed=2,
+        released=6,
+        stomp=3,
+        death=3,
+        falls=14,
+        bumped=14,
+    )

@@ -199,7 +199,6 @@ _SPACEMAN = tuple(
         (_HELMET, _SUIT, _TOGETHER),
         (_HELMET, _SUIT, _STRIDE),
         (_HELMET, _SUIT, _TUCKED),
-        (_HELMET, _SUIT, _SPREAD),
         (_BROKEN, _HANDS_UP, _SPREAD),
         (_BROKEN, _HANDS_UP, _TOGETHER),
     )

@@ -18,7 +18,19 @@ from training.worlds import platformer_art as art
 from training.worlds import platformer_levels as levels
 from training.worlds.base import FRAME_SIZE, Frames, SimulatedWorld, Snapshot
 from training.worlds.platformer_levels import BODY_HEIGHT, BODY_WIDTH, COYOTE, EARTH, EMPTY, FRIEZE, ROWS, Gravity
-from training.worlds.platformer_physics import Beetles, Bodies, Flags, Ground, Ints, drowned, meets, move, pricked, walk
+from training.worlds.platformer_physics import (
+    Beetles,
+    Bodies,
+    Flags,
+    Ground,
+    Ints,
+    drowned,
+    meets,
+    move,
+    pricked,
+    step,
+    walk,
+)
 from training.worlds.platformer_player import Planner
 
 RING = 32  # columns kept a copy: 17 on the screen, one to come, the rest behind
@@ -50,7 +62,7 @@ def _picture(scenery: art.Scenery, column: bytes) -> npt.NDArray[np.uint8]:
 
 
 class Platformer(SimulatedWorld):
-    """Public arrays, for measuring and for players that read the simulator: `x y vx vy facing` int64 [N] (hit box's top
+    """Public arrays, for measuring and for players that read the simulator: `x y vx beat facing` int64 [N] (hit box's top
     left in world pixels; facing 1 right, 0 left), `on_ground` bool [N], `state` int64 [N] (ALIVE, DEAD, CHEER),
     `camera` int64 [N] (world pixel of the screen's left edge), `enemy_x enemy_y enemy_right enemy_state` int64 [N,E],
     `flag_column banner` int64 [N], `biome` int64 [N] of the newest column, `tiles` uint8 [N,R,16] (column c at c % R).
@@ -60,7 +72,7 @@ class Platformer(SimulatedWorld):
     title: ClassVar[str] = "Runewood Run"
     genre: ClassVar[str] = "platformer"
     description: ClassVar[str] = "Run, jump and stomp through hills that never end. The runes below tell what comes."
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     actions: ClassVar[tuple[Action, ...]] = (
         Action.NOOP, Action.LEFT, Action.RIGHT, Action.JUMP, Action.LEFT_JUMP, Action.RIGHT_JUMP,
     )  # fmt: skip
@@ -88,8 +100,19 @@ class Platformer(SimulatedWorld):
         ],
     }  # fmt: skip
 
+    # What comes in at the right edge is learnt from who gets on.
+    policy_shares: ClassVar[dict[str, float] | None] = {
+        "expert": 0.1,
+        "noisy_expert": 0.3,
+        "biased": 0.15,
+        "sticky": 0.25,
+        "hold": 0.05,
+        "random": 0.05,
+        "scripted": 0.1,
+    }
+
     _STATE: ClassVar[tuple[str, ...]] = (
-        "x", "y", "vx", "vy", "facing", "coyote", "on_ground", "state", "camera", "enemy_x", "enemy_y", "enemy_right",
+        "x", "y", "vx", "beat", "facing", "coyote", "on_ground", "state", "camera", "enemy_x", "enemy_y", "enemy_right",
         "enemy_state", "flag_column", "banner", "biome", "tiles", "stream", "level_index", "level_at", "columns_made",
     )  # fmt: skip
 
@@ -129,7 +152,7 @@ class Platformer(SimulatedWorld):
         self.camera = np.zeros(n, np.int64)
         self.x = np.full(n, RESPAWN_SCREEN_X, np.int64)
         self.y = np.full(n, levels.HOME_ROW * 8 - BODY_HEIGHT, np.int64)
-        self.vx, self.vy = np.zeros(n, np.int64), np.zeros(n, np.int64)
+        self.vx, self.beat = np.zeros(n, np.int64), np.full(n, self.gravity.falls)
         self.facing = np.ones(n, np.int64)
         self.coyote = np.full(n, COYOTE, np.int64)
         self.on_ground = np.ones(n, np.bool_)
@@ -245,7 +268,7 @@ class Platformer(SimulatedWorld):
         return Ground(self.tiles, self._ring_base, self.camera, self.gravity)
 
     def _bodies(self) -> Bodies:
-        return Bodies(self.x, self.y, self.vx, self.vy, self.coyote, self.on_ground)
+        return Bodies(self.x, self.y, self.vx, self.beat, self.coyote, self.on_ground)
 
     def _beetles(self) -> Beetles:
         return Beetles(self.enemy_x, self.enemy_y, self.enemy_right, self.enemy_state == WALKING)
@@ -261,16 +284,16 @@ class Platformer(SimulatedWorld):
         self._mark("blocked", stuck & ~dead)
         self.facing = np.where(steer > 0, 1, np.where(steer < 0, 0, self.facing))
         self.x, self.vx = np.where(dead, self.x, after.x), np.where(dead, 0, after.vx)
-        self.y, self.vy = np.where(dead, self.y, after.y), np.where(dead, self.vy, after.vy)
+        self.y, self.beat = np.where(dead, self.y, after.y), np.where(dead, self.beat, after.beat)
         self.coyote = np.where(dead, 0, after.coyote)
         self.on_ground = after.on_ground & ~dead
 
     def _move_dead(self, dead: Flags) -> None:
         """The dead fall through everything; below the screen they come back at its top."""
-        vy = np.minimum(self.vy + 1, self.gravity.fall)
-        y = self.y + self.gravity.pixels(vy)
+        down, beat = step(self.gravity, self.beat)
+        y = self.y + down
         back = dead & (y >= FRAME_SIZE)
-        self.vy = np.where(back, 0, np.where(dead, vy, self.vy))
+        self.beat = np.where(back, self.gravity.falls, np.where(dead, beat, self.beat))
         self.y = np.where(back, -BODY_HEIGHT, np.where(dead, y, self.y))
         self.x = np.where(back, self.camera + RESPAWN_SCREEN_X, self.x)
         self.facing = np.where(back, 1, self.facing)
@@ -327,7 +350,7 @@ class Platformer(SimulatedWorld):
         stomps: Flags = np.logical_or.reduce(stomped, axis=1)
         bitten: Flags = np.logical_and(touch.any(1), ~stomps)
         self.enemy_state = np.where(stomped, SQUASHED, self.enemy_state)
-        self.vy = np.where(stomps, self.gravity.stomp, self.vy)
+        self.beat = np.where(stomps, self.gravity.stomp, self.beat)
         self.on_ground = self.on_ground & ~stomps
         self.coyote = np.where(stomps, 0, self.coyote)
         self._mark("stomp", stomps)
@@ -337,7 +360,7 @@ class Platformer(SimulatedWorld):
     def _kill(self, who: Flags) -> None:
         self.state = np.where(who, DEAD, self.state)
         self.vx = np.where(who, 0, self.vx)
-        self.vy = np.where(who, self.gravity.death, self.vy)
+        self.beat = np.where(who, self.gravity.death, self.beat)
         self.on_ground = self.on_ground & ~who
 
     # --- pictures --------------------------------------------------------------------------------------------------
@@ -381,10 +404,9 @@ class Platformer(SimulatedWorld):
             self._paste(i, self.scenery.beetle[side][look], px, py)
 
     def _poses(self) -> Ints:
-        """int64 [N], a function of what is seen: state, whether in the air and which way, and where on a tile."""
+        """int64 [N], a function of what is seen: state, whether in the air, and where on a tile."""
         walk = np.where((self.vx == 0) | (self.x & 4 == 0), art.HERO_STAND, art.HERO_STRIDE)
-        air = np.where(self.vy < 0, art.HERO_JUMP, art.HERO_FALL)
-        alive = np.where(self.on_ground, walk, air)
+        alive = np.where(self.on_ground, walk, art.HERO_JUMP)
         return np.choose(self.state, [alive, np.full_like(alive, art.HERO_DEAD), np.full_like(alive, art.HERO_CHEER)])
 
     def _paste_players(self) -> None:

@@ -353,12 +353,11 @@ _TUCKED = "..kbbbbbbk.. ..kddkkddk.. ...kk..kk..."
 _SPREAD = ".kbbbkkbbbk. kddk....kddk kkk......kkk"
 
 HERO_OFFSET = (2, 2)  # sprite's top left is this far left of and above the hit box
-HERO_STAND, HERO_STRIDE, HERO_JUMP, HERO_FALL, HERO_DEAD, HERO_CHEER = range(6)
+HERO_STAND, HERO_STRIDE, HERO_JUMP, HERO_DEAD, HERO_CHEER = range(5)
 _HERO_RIGHT: tuple[Pixels, ...] = (
     _hero(_LOOK, _SCARF, _TOGETHER),
     _hero(_LOOK, _SCARF, _STRIDE),
     _hero(_LOOK, _SCARF, _TUCKED),
-    _hero(_LOOK, _SCARF, _SPREAD),
     _hero(_SHUT, _ARMS_UP, _SPREAD),
     _hero(_SHUT, _ARMS_UP, _TOGETHER),
 )

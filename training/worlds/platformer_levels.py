@@ -15,12 +15,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-
-_Speed = TypeVar("_Speed", int, "npt.NDArray[np.int64]")
 
 ROWS = 16
 FRIEZE = 15  # the row of runes
@@ -125,8 +123,7 @@ def first_column(biome: int) -> bytes:
 # --- a body's size and what moves it ---------------------------------------------------------------------------------
 
 BODY_WIDTH, BODY_HEIGHT = 8, 14
-MAX_VX, MAX_FALL = 2, 7
-JUMP_VY, RELEASED_VY = -8, -3
+MAX_VX = 2
 COYOTE = (
     4  # counts down from the last tick on the ground, so that three ticks after the first one in the air still jump
 )
@@ -135,19 +132,22 @@ PIT_FEET = FRIEZE * 8  # feet here: dead
 
 @dataclass(frozen=True)
 class Gravity:
-    """How bodies rise and fall: their speeds count `parts` of a pixel a tick, and grow by one part every tick up to
-    `fall`. They begin at `jump`, at `released` at most once the key is let go, at `stomp` and at `death`."""
+    """How bodies rise and fall: `course` is how many pixels down each tick from a leap on goes, its last step for ever.
+    A body's `beat` is which of them it takes next. Other ways of rising and falling begin further on in the course, at
+    `stomp`, at `death`, at `falls` over an edge, at `bumped` below a ceiling; the key let go, a jump goes on at
+    `released`, but not before `committed`.
 
-    parts: int = 1
-    jump: int = JUMP_VY
-    released: int = RELEASED_VY
-    fall: int = MAX_FALL
-    stomp: int = -5
-    death: int = -6
+    Every way sums to a multiple of four pixels when the fall is at its fastest, as ground and ceilings do. So nearly
+    all bodies land with a whole step, and no speed lasts for more ticks than a network that plays this can look back.
+    """
 
-    def pixels(self, vy: _Speed) -> _Speed:
-        """Whole pixels of a tick, away from the ground never rounded up: who stands keeps touching it."""
-        return -(-vy // self.parts)
+    course: tuple[int, ...] = (-6, -6, -4, -4, -4, -2, -2, 0, 2, 2, 4)
+    committed: int = 2
+    released: int = 5
+    stomp: int = 3
+    death: int = 3
+    falls: int = 8
+    bumped: int = 9
 
 
 EARTH = Gravity()
@@ -281,12 +281,12 @@ _SPIKE_INSET, _SPIKE_TOP = 1, 3  # pixels of a spike tile's sides and top that d
 
 
 class Body(NamedTuple):
-    """A player's body: pixels of its hit box's top left, pixels a tick, ticks of coyote time left."""
+    """A player's body: pixels of its hit box's top left, pixels a tick, beat of its course, ticks of coyote time left."""
 
     x: int
     y: int
     vx: int = 0
-    vy: int = 0
+    beat: int = EARTH.falls
     coyote: int = 0
     on_ground: bool = False
 
@@ -303,13 +303,13 @@ _IS_SOLID: tuple[bool, ...] = tuple(bool(flag) for flag in SOLID)
 
 def move_body(columns: Sequence[bytes], body: Body, steer: int, jump: bool, gravity: Gravity = EARTH) -> Body:
     """One tick of a living body; `steer` is -1, 0 or 1. The scalar twin of the world's own vector rule."""
-    vx, vy, coyote = body.vx, body.vy, body.coyote
+    vx, beat, coyote = body.vx, body.beat, body.coyote
     vx = max(-MAX_VX, min(MAX_VX, vx + steer)) if steer else vx - (vx > 0) + (vx < 0)
     if jump and coyote > 0:
-        vy, coyote = gravity.jump, 0
-    elif vy < 0 and not jump:
-        vy = max(vy, gravity.released)
-    vy = min(vy + 1, gravity.fall)
+        beat, coyote = 0, 0
+    elif gravity.committed <= beat < gravity.released and not jump:
+        beat = gravity.released
+    down, beat = gravity.course[beat], min(beat + 1, len(gravity.course) - 1)
     x, y = body.x + vx, body.y
     if vx:
         edge = x + BODY_WIDTH - 1 if vx > 0 else x
@@ -317,19 +317,19 @@ def move_body(columns: Sequence[bytes], body: Body, steer: int, jump: bool, grav
         if _IS_SOLID[walls[0]] or _IS_SOLID[walls[1]] or _IS_SOLID[walls[2]]:
             x = (edge & ~7) - BODY_WIDTH if vx > 0 else (edge & ~7) + 8
             vx = 0
-    y += gravity.pixels(vy)
+    y += down
     on_ground = False
-    if vy > 0:
+    if down > 0:
         feet = y + BODY_HEIGHT - 1
         fresh = body.y + BODY_HEIGHT - 1 < feet & ~7
         for edge in (x, x + BODY_WIDTH - 1):
             kind = _kind(columns, edge, feet)
             on_ground = on_ground or _IS_SOLID[kind] or (kind == PLANK and fresh)
         if on_ground:
-            y, vy = (feet & ~7) - BODY_HEIGHT, 0
-    elif vy < 0 and (_IS_SOLID[_kind(columns, x, y)] or _IS_SOLID[_kind(columns, x + BODY_WIDTH - 1, y)]):
-        y, vy = (y & ~7) + 8, 0
-    return Body(x, y, vx, vy, COYOTE if on_ground else max(coyote - 1, 0), on_ground)
+            y, beat = (feet & ~7) - BODY_HEIGHT, gravity.falls
+    elif down < 0 and (_IS_SOLID[_kind(columns, x, y)] or _IS_SOLID[_kind(columns, x + BODY_WIDTH - 1, y)]):
+        y, beat = (y & ~7) + 8, gravity.bumped
+    return Body(x, y, vx, beat, COYOTE if on_ground else max(coyote - 1, 0), on_ground)
 
 
 def body_dies(columns: Sequence[bytes], body: Body) -> bool:
@@ -365,7 +365,7 @@ def _passable(columns: Sequence[bytes], x: int, y: int, gravity: Gravity) -> boo
     goal = len(columns) * 8 - BODY_WIDTH
     seen: set[tuple[int, int, int]] = set()
     # Each entry still has its moves from the index on to be tried, so that a straight run tries little.
-    stack = [(Body(x, y, 0, 0, COYOTE, True), 0)]
+    stack = [(Body(x, y, 0, gravity.falls, COYOTE, True), 0)]
     while stack:
         body, index = stack.pop()
         if index + 1 < len(_MOVES):
@@ -387,7 +387,7 @@ def level_is_passable(tiles: npt.NDArray[Any], start: tuple[int, int] | None = N
     the top of the first column.
     """
     columns = [bytes(column) for column in np.asarray(tiles, np.uint8).T]
-    body = Body(*(start if start is not None else (0, -BODY_HEIGHT)))
+    body = Body(*(start if start is not None else (0, -BODY_HEIGHT)), beat=gravity.falls)
     for _ in range(_LONGEST_FLIGHT):
         if body_dies(columns, body):
             return False

@@ -37,12 +37,13 @@ Kinds = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Bodies:
-    """Hit boxes' top left in world pixels, pixels a tick, ticks of coyote time: int64 [...,N]; `on_ground` bool."""
+    """Hit boxes' top left in world pixels, pixels a tick, beats of their courses, ticks of coyote time: int64 [...,N];
+    `on_ground` bool."""
 
     x: Ints
     y: Ints
     vx: Ints
-    vy: Ints
+    beat: Ints
     coyote: Ints
     on_ground: Flags
 
@@ -76,15 +77,21 @@ class Beetles:
 
 def move(ground: Ground, bodies: Bodies, steer: npt.NDArray[Any], jump: Flags) -> Bodies:
     """One tick of living bodies; `steer` int [...,N] is -1, 0 or 1."""
-    vx, vy = bodies.vx, bodies.vy
+    vx, beat = bodies.vx, bodies.beat
     vx = np.where(steer != 0, np.minimum(np.maximum(vx + steer, -MAX_VX), MAX_VX), vx - np.sign(vx))
     leaps, gravity = jump & (bodies.coyote > 0), ground.gravity
-    vy = np.where((vy < 0) & ~jump, np.maximum(vy, gravity.released), vy)
-    vy = np.minimum(np.where(leaps, gravity.jump, vy) + 1, gravity.fall)
+    beat = np.where((beat >= gravity.committed) & (beat < gravity.released) & ~jump, gravity.released, beat)
+    down, beat = step(gravity, np.where(leaps, 0, beat))
     x, vx = _slide(ground, bodies.y, bodies.x + vx, vx)
-    y, vy, on_ground = _fall(ground, x, bodies.y, vy)
+    y, beat, on_ground = _fall(ground, x, bodies.y, down, beat)
     coyote = np.where(on_ground, COYOTE, np.maximum(np.where(leaps, 0, bodies.coyote) - 1, 0))
-    return Bodies(x, y, vx, vy, coyote, on_ground)
+    return Bodies(x, y, vx, beat, coyote, on_ground)
+
+
+def step(gravity: Gravity, beat: Ints) -> tuple[Ints, Ints]:
+    """How many pixels down bodies at these beats go, and the beats after: int64 [...,N] each."""
+    course = np.array(gravity.course)
+    return course[beat], np.minimum(beat + 1, len(course) - 1)
 
 
 def _slide(ground: Ground, y: Ints, x: Ints, vx: Ints) -> tuple[Ints, Ints]:
@@ -97,18 +104,19 @@ def _slide(ground: Ground, y: Ints, x: Ints, vx: Ints) -> tuple[Ints, Ints]:
     return np.where(out, ground.camera, x), np.where(hit | out, 0, vx)
 
 
-def _fall(ground: Ground, x: Ints, old_y: Ints, vy: Ints) -> tuple[Ints, Ints, Flags]:
+def _fall(ground: Ground, x: Ints, old_y: Ints, down: Ints, beat: Ints) -> tuple[Ints, Ints, Flags]:
     """Stop vertical movement at solid tiles, and at one-way planks when coming from above."""
-    falls = vy > 0
-    y = old_y + ground.gravity.pixels(vy)
+    falls = down > 0
+    y = old_y + down
     edge = np.where(falls, y + BODY_HEIGHT - 1, y)
     left, right = ground.kinds(x, edge), ground.kinds(x + BODY_WIDTH - 1, edge)
     solid = SOLID[left] | SOLID[right]
     plank = ((left == PLANK) | (right == PLANK)) & (old_y + BODY_HEIGHT - 1 < (edge & ~7))
     lands = falls & (solid | plank)
-    bumps = (vy < 0) & solid
+    bumps = (down < 0) & solid
     y = np.where(lands, (edge & ~7) - BODY_HEIGHT, np.where(bumps, (edge & ~7) + 8, y))
-    return y, np.where(lands | bumps, 0, vy), lands
+    gravity = ground.gravity
+    return y, np.where(lands, gravity.falls, np.where(bumps, gravity.bumped, beat)), lands
 
 
 def pricked(ground: Ground, x: Ints, y: Ints) -> Flags:

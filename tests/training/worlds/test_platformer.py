@@ -144,14 +144,15 @@ def test_a_pit_kills_and_the_player_comes_back_from_above() -> None:
         seen |= play(world, (RIGHT, 1))
         if world.state[0] == DEAD:
             break
-    assert "death_pit" in names(world, seen) and world.vy[0] == world.gravity.death
+    assert "death_pit" in names(world, seen) and world.beat[0] == world.gravity.death
     camera = int(world.camera[0])
     heights = []
     while world.state[0] == DEAD:
         heights.append(int(world.y[0]))
         seen |= play(world, (LEFT_JUMP, 1))
     assert min(heights) < heights[0] < max(heights) and "respawn" in names(world, seen)
-    assert (world.x[0], world.y[0], world.vy[0]) == (camera + module.RESPAWN_SCREEN_X, -levels.BODY_HEIGHT, 0)
+    assert (world.x[0], world.y[0]) == (camera + module.RESPAWN_SCREEN_X, -levels.BODY_HEIGHT)
+    assert world.beat[0] == world.gravity.falls
     play(world, (LEFT, 6))
     assert world.x[0] < camera + module.RESPAWN_SCREEN_X and world.camera[0] == camera
 
@@ -191,7 +192,7 @@ def test_walking_into_an_enemy_kills() -> None:
 
 def test_falling_on_an_enemy_squashes_it_for_four_visible_ticks() -> None:
     world = scene()
-    world.x[:], world.y[:], world.vy[:], world.on_ground[:], world.coyote[:] = 40, 60, 2, False, 0
+    world.x[:], world.y[:], world.beat[:], world.on_ground[:], world.coyote[:] = 40, 58, 9, False, 0
     put_enemy(world, 36, right=1)
     seen, looks = 0, []
     for _ in range(20):
