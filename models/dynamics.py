@@ -32,7 +32,8 @@ TRUST = 100.0  # times likelier a pixel is than the compositor says where the dr
 @dataclass(frozen=True)
 class DynamicsConfig:
     """`fold`: a trunk position stands for fold×fold patches. `taps`: frames that a temporal convolution sees, itself
-    included. `temporal_every`: which blocks have one. `shifts` and `carried`: how pixels may move from frame to
+    included. `temporal_every`: which blocks have one. `column_channels`: of what is known of a trunk position to the whole
+    of its column, 0 for no such layer. `shifts` and `carried`: how pixels may move from frame to
     frame, in rows and columns (see the compositor). `match`: dimensions in which pictures are compared with codes;
     `learnt`: more of them, without that meaning. `pixel_blocks`: of the compositor, at each of its two
     scales. Channels: of 2×2 pixels, 4×4 pixels, a patch, a trunk position."""
@@ -55,6 +56,7 @@ class DynamicsConfig:
     blocks: int = 4
     taps: int = 3
     temporal_every: int = 2
+    column_channels: int = 0
 
     @property
     def tokens(self) -> int:
@@ -103,6 +105,30 @@ class TrunkBlock(nn.Module):
             h = h + F.gelu(self.temporal(torch.cat(views, 2).flatten(0, 1)), approximate="tanh")
             ring = time[:, frames:]
         return x + self.out(h), ring
+
+
+class ColumnBlock(nn.Module):
+    """Each column of the trunk looked at as a whole, added to the input: where a world comes in column by column, what a
+    place will hold may be written at the other end of its column. One side of an MLP-Mixer: Tolstikhin et al. 2021.
+
+    Shapes: D channels, h/fold × w/fold positions.
+    """
+
+    def __init__(self, channels: int, narrow: int, rows: int) -> None:
+        super().__init__()
+        self.norm = ChannelNorm(channels)
+        self.narrow = nn.Conv2d(channels, narrow, 1)
+        self.whole = nn.Linear(narrow * rows, narrow * rows)
+        self.out = nn.Linear(narrow * rows, channels * rows)
+        self.shape = (channels, rows)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x float [N,D,·,·] → the same shape."""
+        columns = self.narrow(self.norm(x)).permute(0, 3, 1, 2).flatten(2)
+        out = self.out(F.gelu(self.whole(columns), approximate="tanh"))
+        added: Tensor = out.unflatten(-1, self.shape).permute(0, 2, 3, 1)
+        return x + added
 
 
 @dataclass(frozen=True)
@@ -157,6 +183,8 @@ class DynamicsModel(nn.Module):
             TrunkBlock(trunk, 64, config.taps if index % config.temporal_every == 0 else 1)
             for index in range(config.blocks)
         )
+        rows = config.grid[0] // config.fold
+        self.columns = ColumnBlock(trunk, config.column_channels, rows) if config.column_channels else None
         self.scene = ChannelNorm(trunk)
         self.up = nn.Sequential(ChannelNorm(trunk), nn.Conv2d(trunk, cells * fine, 1), nn.PixelShuffle(config.fold))
         self.after = nn.Sequential(PixelBlock(fine), ChannelNorm(fine))
@@ -236,6 +264,8 @@ class DynamicsModel(nn.Module):
             h, ring = block(h, action, next(rings) if block.temporal is not None else None, batch)
             if ring is not None:
                 rolled.append(ring)
+            if block is self.trunk[0] and self.columns is not None:
+                h = self.columns(h)
         features = self.after(fine + self.up(h))
         seen = self.scene(h)
         scene = torch.cat([action, seen.mean((2, 3)), seen.amax((2, 3))], 1)

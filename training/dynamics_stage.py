@@ -314,6 +314,7 @@ def dynamics_config(preset: Preset, tokenizer: Tokenizer, actions: int) -> Dynam
         blocks=mine.blocks,
         taps=mine.taps,
         temporal_every=mine.temporal_every,
+        column_channels=mine.column_channels,
     )
 
 

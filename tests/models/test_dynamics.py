@@ -8,7 +8,7 @@ SHIFTS = ((0, 0), (0, 2), (-3, 0))
 CARRIED = ((2, 0), (0, 2))
 
 
-def _config(fold: int = 2) -> DynamicsConfig:
+def _config(fold: int = 2, column_channels: int = 0) -> DynamicsConfig:
     return DynamicsConfig(
         50,
         4,
@@ -23,12 +23,13 @@ def _config(fold: int = 2) -> DynamicsConfig:
         detail_channels=8,
         token_channels=16,
         trunk_channels=24,
+        column_channels=column_channels,
     )
 
 
-def _model(fold: int = 2) -> DynamicsModel:
+def _model(fold: int = 2, column_channels: int = 0) -> DynamicsModel:
     torch.manual_seed(0)
-    model = DynamicsModel(_config(fold))
+    model = DynamicsModel(_config(fold, column_channels))
     model.show(torch.randint(0, 5, (50, 16), dtype=torch.uint8))
     for parameter in model.parameters():  # also those that begin at zero
         torch.nn.init.normal_(parameter, std=0.1)
@@ -39,9 +40,9 @@ def _clip(batch: int, ticks: int) -> torch.Tensor:
     return torch.randint(0, 5, (batch, ticks, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
 
 
-@pytest.mark.parametrize("fold", [1, 2])
-def test_a_clip_at_once_equals_single_steps(fold: int) -> None:
-    model = _model(fold)
+@pytest.mark.parametrize(("fold", "column_channels"), [(1, 0), (2, 0), (2, 6)])
+def test_a_clip_at_once_equals_single_steps(fold: int, column_channels: int) -> None:
+    model = _model(fold, column_channels)
     pictures, actions = _clip(2, 7), torch.randint(0, 4, (2, 7))
     with torch.no_grad():
         prediction, end = model(pictures, actions, model.initial_state(2))
@@ -78,6 +79,17 @@ def test_the_action_matters_and_is_remembered() -> None:
         )
     assert not torch.allclose(one[0], other[0])
     assert not torch.allclose(one[2], other[2])
+
+
+def test_a_column_is_seen_whole_and_no_other() -> None:
+    block = _model(column_channels=6).columns
+    assert block is not None
+    seen = torch.randn(1, 24, 4, 4, generator=torch.Generator().manual_seed(1))
+    other = seen.clone()
+    other[0, :, 3, 1] += 1.0
+    with torch.no_grad():
+        moved = (block(seen) - block(other)).abs().amax(1)[0] > 1e-4
+    assert moved[:, 1].all() and not moved[:, [0, 2, 3]].any()
 
 
 def test_before_it_has_learnt_anything_what_was_there_stays() -> None:
