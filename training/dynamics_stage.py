@@ -114,11 +114,12 @@ class NextFrame(Objective):
             pixels = -(lesson.beliefs * (composed.mixture() + 1e-6).log()).sum((2, 3))
         if open_ is not None:
             pixels = pixels * open_
-        pixels = pixels * self._weights()
+        counts = self._changed(lesson.changed)
+        pixels = pixels * counts * self._weights()
         misled = composed.carriage.misled(evidence) if composed.carriage else pixels.new_zeros(len(pixels))
         nats = pixels.sum(1, keepdim=True) + CARRY_WEIGHT * misled.unsqueeze(1)
         by_pixel = (nats * weights).sum() / weights.sum() / pixels.shape[1]
-        names, right = self._names(prediction, lesson.tokens, weights, generator)
+        names, right = self._names(prediction, lesson.tokens, weights, counts, generator)
         with torch.no_grad():
             changed = lesson.changed & (weights > 0).unsqueeze(-1)
             hit = likelihood[quads(changed, self.model.config.patch)] > 0.5
@@ -131,11 +132,16 @@ class NextFrame(Objective):
         return by_pixel + NAME_WEIGHT * names, figures
 
     def _weights(self) -> Tensor:
-        """How much each patch counts, float [P]."""
+        """How much each patch counts where it lies, float [P]."""
         assert isinstance(self.model, DynamicsModel)
         weights = torch.ones(self.model.config.grid, device=self.device)
         weights[:, -1] = self.preset.entering_weight
         return weights.flatten()
+
+    def _changed(self, changed: Tensor) -> Tensor:
+        """How much each patch counts, float [N,P], by the pixels that have changed, bool [N,H,W]."""
+        assert isinstance(self.model, DynamicsModel)
+        return torch.where(cut(changed, self.model.config.patch).any(-1), self.preset.changed_weight, 1.0)
 
     def predict(
         self, lesson: Lesson, evidence: Tensor, told: Tensor, generator: torch.Generator
@@ -156,9 +162,10 @@ class NextFrame(Objective):
         return tokens.unflatten(0, frames.shape[:2]), pictures.unflatten(0, frames.shape[:2])
 
     def _names(
-        self, prediction: Prediction, tokens: Tensor, weights: Tensor, generator: torch.Generator
+        self, prediction: Prediction, tokens: Tensor, weights: Tensor, counts: Tensor, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """Cross-entropy of the codes of some patches (of a step's work the dearest part), and the share right."""
+        """Cross-entropy of the codes of some patches (of a step's work the dearest part), and the share right.
+        `weights` are the pictures', float [N,1], `counts` their patches', float [N,P]."""
         assert isinstance(self.model, DynamicsModel)
         wanted = tokens.flatten()
         composed = prediction.composition
@@ -174,7 +181,7 @@ class NextFrame(Objective):
         with torch.autocast(self.device.type, enabled=False):
             logits = self.model.logits(prediction.features.flatten(0, 1)[some].float(), mixture.float())
         losses = F.cross_entropy(logits, wanted[some], reduction="none")
-        weight = weights.expand_as(tokens).flatten()[some]
+        weight = (weights * counts).flatten()[some]
         right = (logits.detach().argmax(-1) == wanted[some]).float().mean()
         return (losses * weight).sum() / weight.sum(), right
 

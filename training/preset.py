@@ -21,19 +21,22 @@ class _Strict(BaseModel):
 
 
 class DataPreset(_Strict):
-    """How much to simulate. `rare_boost` oversamples windows with rare events."""
+    """How much to simulate. `rare_boost` and `rare_share` oversample windows with rare events (see `Windows`)."""
 
     frames: Count
     num_envs: Count = 32
     episode_ticks: Count = 512
     rare_boost: Annotated[float, Field(ge=0)] = 3.0
+    rare_share: Share = 0.5
 
 
 class StagePreset(_Strict):
     """One training stage. It ends after `steps`, or `minutes` if given, whichever comes first.
 
-    `batch` windows of `window` ticks a step; learning rates are those of AdamW and of Muon; `ema` is the decay of the
-    averaged weights; gradients longer than `clip` are shortened to it, so that one odd batch doesn't steer many steps.
+    `batch` windows of `window` ticks a step; learning rates are those of AdamW and of Muon; `memory` is AdamW's second
+    beta: with a short one, what comes in one step of ten is held for rarer than it is, since the steps between are made
+    as long as its own; `ema` is the decay of the averaged weights; gradients longer than `clip` are shortened to it, so
+    that one odd batch doesn't steer many steps.
     Minutes are the wall's, or the process's own of a processor: for comparisons on a machine that is busy otherwise.
     """
 
@@ -44,6 +47,7 @@ class StagePreset(_Strict):
     learning_rate: Annotated[float, Field(gt=0)]
     muon_rate: Annotated[float, Field(gt=0)] = 0.02
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    memory: Share = 0.95
     warmup_steps: Count = 50
     decay_share: Share = 0.25
     clip: Annotated[float, Field(gt=0)] | None = None
@@ -76,7 +80,8 @@ class DynamicsPreset(_Strict):
     carry its pixels (see the compositor). `corruption` is how likely a context frame has a rectangle that is wrong;
     after `own_after` of the budget, `own_share` of the contexts are the model's own rollouts. `entering_weight` is how
     much more a patch counts at the right edge, where a scrolling world brings what is new: a few pixels in four ticks
-    that the rest of the picture would drown.
+    that the rest of the picture would drown. `changed_weight` is the same of a patch that isn't as it was a tick ago,
+    for what is new elsewhere.
     """
 
     fold: Literal[1, 2, 4] = 2
@@ -97,6 +102,7 @@ class DynamicsPreset(_Strict):
     own_after: Share = 0.3
     own_share: Share = 0.5
     entering_weight: Annotated[float, Field(ge=1)] = 1.0
+    changed_weight: Annotated[float, Field(ge=1)] = 1.0
     stage: StagePreset
 
 

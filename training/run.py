@@ -136,6 +136,7 @@ class Run:
             batch_size=batch,
             seed=self.preset.seed,
             rare_boost=self.preset.data.rare_boost,
+            rare_share=self.preset.data.rare_share,
             rank=accelerator.process_index,
             world_size=accelerator.num_processes,
             version=world_class(self.world).version,

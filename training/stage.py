@@ -76,7 +76,7 @@ class Stage:
         self.model = objective.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stub
         self.average = deepcopy(objective.model).requires_grad_(False).to(accelerator.device)
         inner, outer = split_parameters(objective.model, objective.outer)
-        adam = torch.optim.AdamW(outer, lr=preset.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
+        adam = torch.optim.AdamW(outer, lr=preset.learning_rate, betas=(0.9, preset.memory), weight_decay=0.0)
         muon = Muon(inner, lr=preset.muon_rate, weight_decay=preset.weight_decay)
         self.rates = (preset.learning_rate, preset.muon_rate)
         self.objective, *optimizers = accelerator.prepare(objective, adam, muon)

@@ -93,3 +93,11 @@ def test_what_enters_counts_as_often_as_it_is_told_to(objective: NextFrame, begu
     costs = {weight: loss(weight, edge_too=True) - loss(weight, edge_too=False) for weight in (1.0, 3.0)}
     assert costs[3.0] == pytest.approx(3 * costs[1.0], rel=0.02)
     assert costs[1.0] > 0
+
+
+def test_what_changes_counts_as_often_as_it_is_told_to(objective: NextFrame) -> None:
+    objective.preset = objective.preset.model_copy(update={"changed_weight": 5.0})
+    changed = torch.zeros(2, 128, 128, dtype=torch.bool)
+    changed[1, 20, 9] = True
+    weights = objective._changed(changed)
+    assert (weights[0] == 1).all() and weights[1].sum() == 256 + 4 and weights[1, 2 * 16 + 1] == 5

@@ -54,8 +54,8 @@ class Windows:
     """Batches of random windows from one folder or a mix of several.
 
     folders: data sets of the same world, version and picture size. window: T, transitions. batch_size: B.
-    rare_boost: how much more weight a segment with the rarest events has than the 1 of one without; half of the windows
-    from such a segment are placed over a rare event.
+    rare_boost: how much more weight a segment with the rarest events has than the 1 of one without; `rare_share` of the
+    windows from such a segment are placed over a rare event.
     shares: how much of the batches comes from each folder; by its frames when not given.
     rank, world_size: this process's place among several that share one sequence of batches.
     version: the world version that the data must be of, where known.
@@ -72,6 +72,7 @@ class Windows:
         rank: int = 0,
         world_size: int = 1,
         version: int | None = None,
+        rare_share: float = 0.5,
     ) -> None:
         if window < 1 or batch_size < 1 or seed < 0 or rare_boost < 0 or not 0 <= rank < world_size:
             raise ValueError("expected window, batch_size >= 1, seed, rare_boost >= 0 and 0 <= rank < world_size")
@@ -79,6 +80,7 @@ class Windows:
         self.window = window
         self.batch_size = batch_size
         self.seed = seed
+        self.rare_share = rare_share
         self.rank = rank
         self.world_size = world_size
         self.card, self.cards = self._read_cards(version)
@@ -181,7 +183,7 @@ class Windows:
         entry = self._index[segment]
         last = int(entry["ticks"]) - self.window
         start = int(rng.integers(last + 1))
-        over_event = rng.random() < 0.5
+        over_event = rng.random() < self.rare_share
         toss, offset = rng.random(), int(rng.integers(self.window))
         rare = [bit for bit in range(32) if int(entry["events"]) >> bit & 1 and self.rarity[bit] > 0]
         if not rare or not over_event:

@@ -1,9 +1,11 @@
 """The puzzle world: box pushing on one screen. Owns time, animation, drawing and reading pictures; no levels, no art.
 
 A move takes four ticks of 4 px; the tick that reads the input already moves. When all goals are covered, eight ticks
-turn the border gold column by column, then the next board comes in cell by cell (`WIPE_ORDER`): each tick shows what
-the next cell will be as a glyph in its top-left 8×8 patch on dark, and the cell before it in full. One tick more
-completes the last cell. Nothing else is random and nothing is hidden: every phase can be read from the picture.
+turn the border gold column by column, then the next board comes in cell by cell (`WIPE_ORDER`): each tick shows, on
+dark, what the next cell will be as a glyph in its top-left 8×8 patch and what is owed before it as a mark in its
+top-right one, and the cell before it in full. One tick more completes the last cell. The mark follows from the glyph
+and mark of the cell before, which lies beside it: so whoever draws glyphs need not look far. Nothing else is random and
+nothing is hidden: every phase can be read from the picture.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from training.worlds.puzzle_levels import (
     BOX_ON_GOAL,
     CELLS,
     DOOR,
+    ENTRANCE,
     FLOOR,
     GOAL,
     KEY,
@@ -39,6 +42,7 @@ from training.worlds.puzzle_levels import (
     generate_level,
     in_dead_corner,
     move,
+    owed_marks,
     solve_pushes,
     step_towards,
 )
@@ -46,9 +50,11 @@ from training.worlds.puzzle_levels import (
 PLAY, CELEBRATE, WIPE = range(3)
 MOVE_TICKS = 4
 CELEBRATE_TICKS = SIDE
-ENTRANCE_TICK = SIDE + 2  # of a wipe: when most players enter
+ENTRANCE_TICK = WIPE_RANK[ENTRANCE] + 1  # of a wipe: when the player enters
 WIPE_TICKS = CELLS + 1
+WIPE_COLUMNS = range(2, SIDE - 1)  # that are half in at an event of their own, so that data is drawn from there
 _DOWN = 1
+_HALF = art.CELL // 2
 _RESOLVE_NODES = 400
 
 _STEPS = np.array(STEPS)
@@ -94,6 +100,7 @@ class PuzzleState:
     phase: Ints  # [N] PLAY, CELEBRATE or WIPE
     timer: Ints  # [N] ticks into the phase, 0 in play
     next_cells: npt.NDArray[np.uint8]  # [N,64] the board that is wiping in
+    next_marks: npt.NDArray[np.uint8]  # [N,64] what is owed before each of its cells
     next_player: Ints  # [N]
     stuck: Bools  # [N] no solution any more, as far as known
 
@@ -115,7 +122,7 @@ class PuzzleWorld(SimulatedWorld):
     title: ClassVar[str] = "Crate Temple"
     genre: ClassVar[str] = "puzzle"
     description: ClassVar[str] = "Push every crate onto a goal; fetch the key to open the door."
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     actions: ClassVar[tuple[Action, ...]] = (Action.NOOP, Action.UP, Action.DOWN, Action.LEFT, Action.RIGHT)
     default_keys: ClassVar[dict[Action, tuple[str, ...]]] = {
         Action.UP: ("up", "w"),
@@ -140,21 +147,22 @@ class PuzzleWorld(SimulatedWorld):
         "new_board",
         "stuck",
         "entrance",
+        *(f"column_{column}" for column in WIPE_COLUMNS),
     )
     scripts: ClassVar[dict[str, list[tuple[Action, int]]]] = {
         "pacing": [(Action.RIGHT, 16), (Action.NOOP, 4), (Action.LEFT, 16), (Action.NOOP, 4)],
         "rounds": [(Action.RIGHT, 20), (Action.DOWN, 12), (Action.LEFT, 20), (Action.UP, 12)],
     }
 
-    # A new board is 36 draws and comes only to who solves the one before: seldom played, it is hardly learnt.
+    # A new board is dozens of draws and comes only to who solves the one before: seldom played, it is hardly learnt.
     policy_shares: ClassVar[dict[str, float] | None] = {
-        "expert": 0.5,
+        "expert": 0.65,
         "noisy_expert": 0.1,
-        "biased": 0.1,
-        "sticky": 0.15,
-        "hold": 0.05,
-        "random": 0.05,
-        "scripted": 0.05,
+        "biased": 0.05,
+        "sticky": 0.1,
+        "hold": 0.03,
+        "random": 0.03,
+        "scripted": 0.04,
     }
 
     def __init__(self, num_envs: int, split: str = "train") -> None:
@@ -204,6 +212,7 @@ class PuzzleWorld(SimulatedWorld):
             phase=zeros.copy(),
             timer=zeros.copy(),
             next_cells=cells.copy(),
+            next_marks=cells.copy(),
             next_player=player.copy(),
             stuck=no.copy(),
         )
@@ -227,6 +236,7 @@ class PuzzleWorld(SimulatedWorld):
         for copy, level_seed in zip(copies.tolist(), self._level_seed(copies).tolist(), strict=True):
             board = _level(level_seed).board
             s.next_cells[copy] = np.frombuffer(board.cells, np.uint8)
+            s.next_marks[copy] = owed_marks(board)
             s.next_player[copy] = board.player
 
     def _put_next_boards(self, copies: Ints) -> None:
@@ -333,6 +343,9 @@ class PuzzleWorld(SimulatedWorld):
             self._draw_cells(changing[:, None], _ORDER[np.clip(rank, 0, CELLS - 1)])
             self._draw_players(changing)
             events[changing[s.timer[changing] == ENTRANCE_TICK]] |= self._bit["entrance"]
+            for column in WIPE_COLUMNS:
+                half_in = s.timer[changing] == SIDE * column + SIDE // 2
+                events[changing[half_in]] |= self._bit[f"column_{column}"]
         complete = changing[s.timer[changing] == WIPE_TICKS]
         if complete.size:
             self._put_next_boards(complete)
@@ -359,6 +372,10 @@ class PuzzleWorld(SimulatedWorld):
             wiped = (phase == WIPE) & (rank < timer)
             tile = np.where(wiped, np.where(rank == timer - 1, glyph, coming), tile)
         self._tiles[copies, row, :, column, :] = art.TILES[tile]
+        marked = (phase == WIPE) & (rank == timer - 1)
+        if marked.any():
+            marks = art.MARKS[s.next_marks[copies[marked], cells[marked]]]
+            self._tiles[copies[marked], row[marked], :_HALF, column[marked], _HALF:] = marks
 
     def _draw_sprites(self, copies: Ints, sprites: Ints, corners: Ints) -> None:
         """Draw sprites [K,16,16] with their top-left corners at these pixels of the flat frame."""

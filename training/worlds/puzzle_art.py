@@ -277,6 +277,30 @@ _GLYPHS = (
     "00000000 00dddd00 0dddddd0 00cccc00 00cccc00 00dddd00 00d00d00 00000000",
 )
 
+# What is owed before a cell comes in, 4×4: nothing, the player, a box, a goal. The key has come and its door has not.
+_OWED = (
+    ".... .... .... ....",
+    ".dd. dddd .cc. .cc.",
+    "8888 8aa8 8aa8 8888",
+    "bbbb b..b b..b bbbb",
+)
+_DOOR_OWED = picture("66 66 7. 77")
+_PAIR = picture("ee ee")
+
+
+def _mark(owed: int, pairs: int, key: int) -> Picture:
+    """An 8×8 mark: what is owed, whether a door is, and a dot for each box and goal that have come."""
+    drawn = laid_over(np.zeros((CELL // 2, CELL // 2), np.uint8), picture(_OWED[owed]), 1, 1)
+    if key:
+        drawn = laid_over(drawn, _DOOR_OWED, 1, 6)
+    for pair in range(pairs):
+        drawn = laid_over(drawn, _PAIR, 6, 3 * pair)
+    return drawn
+
+
+# uint8 [32,8,8] by the number of a mark (see `puzzle_levels.owed_marks`).
+MARKS = np.stack([_mark(owed, pairs, key) for key in range(2) for pairs in range(4) for owed in range(len(_OWED))])
+
 
 def _glyph_tile(text: str) -> Picture:
     return laid_over(np.zeros((CELL, CELL), np.uint8), picture(text), 0, 0)

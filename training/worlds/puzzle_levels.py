@@ -22,7 +22,10 @@ CELLS = SIDE * SIDE
 FLOOR, WALL, GOAL, BOX, BOX_ON_GOAL, KEY, DOOR, PLAYER = range(8)  # PLAYER never stands in `Board.cells`
 STEPS = (-SIDE, SIDE, -1, 1)  # up, down, left, right
 DIRECTION_ACTIONS = (Action.UP, Action.DOWN, Action.LEFT, Action.RIGHT)
-WIPE_ORDER = tuple(row * SIDE + column for column in range(SIDE) for row in range(SIDE))
+# Down the first column, up the next, and so on: every cell lies beside the one before it.
+WIPE_ORDER = tuple(
+    row * SIDE + column for column in range(SIDE) for row in (range(SIDE) if column % 2 == 0 else reversed(range(SIDE)))
+)
 WIPE_RANK = tuple(sorted(range(CELLS), key=WIPE_ORDER.__getitem__))
 
 _BORDER = sum(1 << cell for cell in range(CELLS) if cell // SIDE in (0, 7) or cell % SIDE in (0, 7))
@@ -31,6 +34,12 @@ _FAR = 99  # pushes; more than any board needs
 _MOST_BOXES = 5  # more would make the matching of boxes and goals slow
 _SHORTEST, _LONGEST = 4, 14  # pushes of a generated level
 _GENERATOR_NODES = 250
+_LOCKED = 0.55  # share of the boards with key and door, before the hopeless and the too easy ones are left out
+_DIVIDER = 2  # the column of the wall that has the door
+ENTRANCE = next(cell for cell in WIPE_ORDER if _INSIDE >> cell & 1)  # where the player of a generated board stands
+OWED_NOTHING, OWED_PLAYER, OWED_BOX, OWED_GOAL = range(4)
+OWED_KINDS, MOST_PAIRS = 4, 3
+PAIR_COUNTS = MOST_PAIRS + 1
 
 
 @dataclass(frozen=True)
@@ -264,7 +273,7 @@ def board_is_well_formed(board: Board) -> bool:
     return (
         walls & _BORDER == _BORDER
         and not (walls | boxes | key | door) >> player & 1
-        and 1 <= boxes.bit_count() <= 3
+        and 1 <= boxes.bit_count() <= MOST_PAIRS
         and boxes.bit_count() == goals.bit_count()
         and keys == doors
         and doors <= 1
@@ -282,95 +291,100 @@ def in_dead_corner(box: int, walls: int) -> bool:
     return bool((up or down) and (left or right))
 
 
+def owed_marks(board: Board) -> list[int]:
+    """What is owed before each cell of a board comes in, by cell.
+
+    A mark is `owed + OWED_KINDS * (pairs + PAIR_COUNTS * key)`. Owed: nothing, the player, a box or a goal; pairs: of
+    boxes and goals that have come; key: it has come and its door has not. It follows from the mark and the kind of the
+    cell before.
+    """
+    marks = [0] * CELLS
+    boxes = goals = keys = 0
+    entered = False
+    for cell in WIPE_ORDER:
+        owed = OWED_NOTHING if boxes == goals else OWED_BOX if boxes < goals else OWED_GOAL
+        owed = owed if entered else OWED_PLAYER
+        marks[cell] = owed + OWED_KINDS * (min(boxes, goals, MOST_PAIRS) + PAIR_COUNTS * (keys > 0))
+        kind = board.cells[cell]
+        boxes += kind in (BOX, BOX_ON_GOAL)
+        goals += kind in (GOAL, BOX_ON_GOAL)
+        keys += (kind == KEY) - (kind == DOOR)
+        entered |= cell == board.player
+    return marks
+
+
 def generate_level(level_seed: int) -> Level:
     """The level of a seed: same seed, same level.
 
-    Cells are drawn almost independently, so that boards sampled cell by cell in wipe order are mostly fine too: the
-    first open cell is where the player enters, so that whether it is one hangs on the cell before; boxes start where
-    all four sides are open floor of their room, a key comes before its door, and box and goal take turns: in wipe
-    order, neither is ever more than one ahead.
+    Cells are drawn one after the other in wipe order, each by what lies beside it and what is owed (`owed_marks`), and
+    the board is kept if it can be solved, as nearly all can. So a model that sees no further dreams boards that are
+    mostly fine too: pillars stand alone, away from the border; a box has four open sides; a goal is in no corner; box
+    and goal take turns. A key comes in the first column or not at all, and means that a wall with its door will cross
+    the board.
     A board belongs to one split alone: it is kept only where its checksum falls to the split of the seed.
     """
     draw = random.Random(level_seed)
     share = next((i for i, seeds in enumerate(SPLITS.values()) if level_seed in seeds), 0)
-    with_door = draw.random() < 0.4
-    box_count = (1, 1, 2, 2, 2, 3)[int(draw.random() * 6)]
     while True:
-        position = _locked_room(draw, box_count) if with_door else _open_room(draw, box_count)
-        if position is None:
+        board = draw_board(draw)
+        if not board_is_well_formed(board) or crc32(bytes([board.player]) + board.cells) % len(SPLITS) != share:
             continue
-        board = _board_of(position)
-        if crc32(bytes([board.player]) + board.cells) % len(SPLITS) != share:
-            continue
-        pushes = solve_pushes(position, _GENERATOR_NODES)
+        pushes = solve_pushes(position_of(board), _GENERATOR_NODES)
         if pushes is not None and _SHORTEST <= len(pushes) <= _LONGEST:
             return Level(board, pushes)
 
 
-def _pick(draw: random.Random, cell_set: int) -> int:
-    """One cell of a set that is not empty, as a set. Draws only `random()`: its stream is the same in every Python."""
-    cells = cells_of(cell_set)
-    return 1 << cells[int(draw.random() * len(cells))]
-
-
-def _first(cell_set: int) -> int:
-    """The cell of a set that comes in first, as a set."""
-    return 1 << min(cells_of(cell_set), key=WIPE_RANK.__getitem__)
-
-
-def _open_room(draw: random.Random, box_count: int) -> Position | None:
-    walls = _BORDER
-    wall_count = 2 + int(draw.random() * 5)
-    while (walls ^ _BORDER).bit_count() < wall_count:
-        walls |= _pick(draw, _INSIDE & ~walls)
-    player = _first(_INSIDE & ~walls)
-    return _furnish(draw, walls, _INSIDE & ~walls & ~player, box_count, player, 0, 0)
-
-
-def _locked_room(draw: random.Random, box_count: int) -> Position | None:
-    """A wall across the board with a door in it: player and key on one side, boxes and goals on the other."""
-    upright = draw.random() < 0.55
-    line = (2, 2, 3)[int(draw.random() * 3)] if upright else (2, 3)[int(draw.random() * 2)]
-    places = [cell % SIDE if upright else cell // SIDE for cell in range(CELLS)]
-    before = sum(1 << cell for cell in cells_of(_INSIDE) if places[cell] < line)
-    divider = sum(1 << cell for cell in cells_of(_INSIDE) if places[cell] == line)
-    room = _INSIDE & ~before & ~divider
-    column = sum(1 << cell for cell in range(1, CELLS, SIDE))
-    player = _first(before)
-    door = _pick(draw, divider if upright else divider & ~column & ~(column << 1))
-    rank = min(WIPE_RANK[cell] for cell in cells_of(door))
-    key = _pick(draw, sum(1 << cell for cell in cells_of(before & ~player) if WIPE_RANK[cell] < rank))
-    walls = _BORDER | divider & ~door
-    if draw.random() < 0.5:
-        walls |= _pick(draw, room & ~_around(door))
-    return _furnish(draw, walls, room & ~walls, box_count, player, key, door)
-
-
-def _furnish(
-    draw: random.Random, walls: int, room: int, box_count: int, player: int, key: int, door: int
-) -> Position | None:
-    """Put boxes and goals into `room`; None where the draw breaks a rule of the generator."""
-    open_cells = room | player
-    inner = room & (open_cells << 1) & (open_cells >> 1) & (open_cells << 8) & (open_cells >> 8)
-    boxes = goals = 0
-    for _ in range(box_count):
-        if not inner & ~boxes or not room & ~goals & ~boxes:
-            return None
-        boxes |= _pick(draw, inner & ~boxes)
-    for _ in range(box_count):
-        goals |= _pick(draw, room & ~goals & ~boxes)
-    ahead = 0
-    for cell in WIPE_ORDER:
-        ahead += (boxes >> cell & 1) - (goals >> cell & 1)
-        if abs(ahead) > 1:
-            return None
-    return Position(walls, goals, boxes, key, door, player.bit_length() - 1, False)
-
-
-def _board_of(position: Position) -> Board:
+def draw_board(draw: random.Random) -> Board:
+    """A board that keeps to the local rules of `generate_level`, drawn cell by cell; it may lack a box, a goal or a
+    solution."""
     cells = bytearray(CELLS)
-    kinds = ((position.walls, WALL), (position.goals, GOAL), (position.boxes, BOX), (position.key, KEY))
-    for cell_set, kind in (*kinds, (position.door, DOOR), (position.goals & position.boxes, BOX_ON_GOAL)):
-        for cell in cells_of(cell_set):
-            cells[cell] = kind
-    return Board(bytes(cells), position.player, position.carrying)
+    for cell in cells_of(_BORDER):
+        cells[cell] = WALL
+    for cell, kind in (_locked_entrance(draw) if draw.random() < _LOCKED else {}).items():
+        cells[cell] = kind
+    divider = _DIVIDER if DOOR in cells else 0
+    boxes = goals = 0
+    for cell in WIPE_ORDER:
+        if not _INSIDE >> cell & 1 or cell == ENTRANCE or cell % SIDE <= divider:
+            continue
+        kind, chance = FLOOR, draw.random()
+        for other, share in _shares(cells, cell, boxes, goals):
+            if 0 <= chance < share:
+                kind = other
+            chance -= share
+        cells[cell] = kind
+        boxes += kind == BOX
+        goals += kind == GOAL
+    return Board(bytes(cells), ENTRANCE)
+
+
+def _locked_entrance(draw: random.Random) -> dict[int, int]:
+    """A key in the first column, and a wall with a door across the board: cells and their kinds. `random()` alone is
+    drawn: its stream is the same in every Python."""
+    key = SIDE * (1 + int(draw.random() * (SIDE - 3))) + 1
+    door = SIDE * (2 + int(draw.random() * (SIDE - 4))) + _DIVIDER
+    divider = {row * SIDE + _DIVIDER: WALL for row in range(1, SIDE - 1)}
+    return {**divider, key: KEY, door: DOOR}
+
+
+def _shares(cells: bytearray, cell: int, boxes: int, goals: int) -> list[tuple[int, float]]:
+    """The kinds that may come at `cell`, but for floor, and how likely each is. What comes after `cell` is floor yet,
+    but for the border."""
+    column = cell % SIDE
+    beside = {cells[cell + step] for step in STEPS}
+    closed = [cells[cell + step] in (WALL, DOOR) for step in STEPS]
+    in_corner = (closed[0] or closed[1]) and (closed[2] or closed[3])
+    last = column - (SIDE - 3)  # 0 in the last column that a box may come in, 1 in the last for a goal
+    shares = []
+    # What a board can't do without gets likelier as the room for it ends; a last pair is hardly begun there.
+    if boxes > goals and not in_corner and BOX not in beside:
+        shares.append((GOAL, 0.14 if last < 0 else 0.25 if last == 0 else 0.5))
+    if boxes <= goals and boxes < MOST_PAIRS and not any(closed) and GOAL not in beside:
+        begins = 0.5 if not goals and last >= -1 else 0.22 if last < 0 else 0.1
+        shares.append((BOX, 0.5 if goals > boxes else begins))
+    if boxes == goals < MOST_PAIRS and last < -1 and not in_corner and BOX not in beside:
+        shares.append((GOAL, 0.06))
+    slantwise = [cells[cell + down + across] in (WALL, DOOR) for down in STEPS[:2] for across in STEPS[2:]]
+    if not any(closed + slantwise) and BOX not in beside:
+        shares.append((WALL, 0.18))
+    return shares

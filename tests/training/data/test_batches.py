@@ -120,8 +120,8 @@ def test_rare_events_are_seen_more_often(tmp_path: Path) -> None:
     # One tick of 3,000 has the event; a third of them has the common one, which must not count.
     folder = make_set(tmp_path, [numbered(i, rare_at=30 if i == 7 else None) for i in range(50)])
 
-    def share(rare_boost: float) -> tuple[float, float]:
-        windows = Windows(folder, 6, 50, rare_boost=rare_boost)
+    def share(rare_boost: float, rare_share: float = 0.5) -> tuple[float, float]:
+        windows = Windows(folder, 6, 50, rare_boost=rare_boost, rare_share=rare_share)
         batches = [windows.batch(step) for step in range(20)]
         segment = np.mean([(numbers(b) == 7).mean() for b in batches])
         return float(segment), float(np.mean([(b.events & 2).any(axis=1).mean() for b in batches]))
@@ -131,6 +131,7 @@ def test_rare_events_are_seen_more_often(tmp_path: Path) -> None:
     assert boosted[0] == pytest.approx(10 / 59, abs=0.03)
     assert boosted[1] > 0.5 * boosted[0]  # windows are placed over it, not only near it
     assert boosted[1] > 5 * plain[1]
+    assert share(9.0, rare_share=1.0)[1] == share(9.0)[0]
 
 
 def test_idle_segments_are_seen_less_often(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from training.worlds.puzzle import (
     read_board,
     render_board,
 )
-from training.worlds.puzzle_levels import WIPE_ORDER, Board, board_is_valid, generate_level, solve
+from training.worlds.puzzle_levels import WIPE_ORDER, Board, board_is_valid, generate_level, owed_marks, solve
 
 NOOP, UP, DOWN, LEFT, RIGHT = range(5)
 SYMBOLS = " #.$*kD"
@@ -225,18 +225,20 @@ def test_solving_shows_gold_then_wipes_one_patch_at_a_time() -> None:
         top = frame[:16].reshape(16, 8, 16)
         assert [bool((top[:, c] == art.TILES[art.GOLD_TILE]).all()) for c in range(8)] == [c < tick for c in range(8)]
     for tick in range(1, WIPE_TICKS + 1):
+        marks = owed_marks(Board(world.state.next_cells[0].tobytes(), int(world.state.next_player[0])))
         stepped = world.step(np.array([LEFT]))
         before, frame = frame, stepped[0][0]
         rank = tick - 1
         entrance = stepped[-1]["events"][0] & world.event_bit("entrance") > 0
-        assert entrance == (rank == 9), "where the first open cell mostly is, whatever comes in there"
+        assert entrance == (rank == 9), "where the player enters"
         row, column = divmod(WIPE_ORDER[min(rank, 63)], 8)
         bloom = divmod(WIPE_ORDER[rank - 1], 8) if rank else (-1, -1)
         places = {(2 * r + i, 2 * c + j) for r, c in ((row, column), bloom) for i in (0, 1) for j in (0, 1)}
         assert changed_patches(before, frame) <= places
         if rank < 64:
             cell = frame[row * 16 : row * 16 + 16, column * 16 : column * 16 + 16]
-            assert (cell[8:] == 0).all() and (cell[:8, 8:] == 0).all() and cell[:8, :8].any()
+            assert (cell[8:] == 0).all() and cell[:8, :8].any()
+            assert np.array_equal(cell[:8, 8:], art.MARKS[marks[row * 8 + column]])
         elif rank == 64:
             board = read_board(frame)
             assert board == world.board(0) and board is not None and board_is_valid(board)
@@ -246,13 +248,14 @@ def test_solving_shows_gold_then_wipes_one_patch_at_a_time() -> None:
 
 
 def test_the_wipe_depends_on_nothing_but_the_glyphs() -> None:
-    """What a cell blooms into follows from its glyph alone."""
+    """What a cell blooms into follows from its glyph alone, and the next cell's mark from its glyph and mark."""
     bloomed: dict[bytes, bytes] = {}
+    marked: dict[bytes, bytes] = {}
     for seed in range(12):
         world = solved(seed)
         for _ in range(CELEBRATE_TICKS):
             world.step(np.array([NOOP]))
-        glyph = b""
+        glyph = mark = b""
         for tick in range(1, WIPE_TICKS + 1):
             frame = world.step(np.array([NOOP]))[0][0]
             if tick > 1:
@@ -260,8 +263,13 @@ def test_the_wipe_depends_on_nothing_but_the_glyphs() -> None:
                 cell = frame[row * 16 : row * 16 + 16, column * 16 : column * 16 + 16].tobytes()
                 assert bloomed.setdefault(glyph, cell) == cell
             row, column = divmod(WIPE_ORDER[min(tick - 1, 63)], 8)
-            glyph = frame[row * 16 : row * 16 + 8, column * 16 : column * 16 + 8].tobytes()
+            if tick < WIPE_TICKS:
+                shown = frame[row * 16 : row * 16 + 8, column * 16 + 8 : column * 16 + 16].tobytes()
+                assert marked.setdefault(glyph + mark, shown) == shown
+                glyph = frame[row * 16 : row * 16 + 8, column * 16 : column * 16 + 8].tobytes()
+                mark = shown
     assert len(bloomed) == 7
+    assert len(marked) > 30
 
 
 def test_read_board_inverts_render_board() -> None:

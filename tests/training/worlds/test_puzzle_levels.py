@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections import deque
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given, settings
@@ -12,10 +14,18 @@ from training.worlds.base import SPLITS
 from training.worlds.puzzle_levels import (
     BOX,
     BOX_ON_GOAL,
+    CELLS,
     DIRECTION_ACTIONS,
     DOOR,
+    ENTRANCE,
     GOAL,
     KEY,
+    OWED_GOAL,
+    OWED_KINDS,
+    OWED_NOTHING,
+    OWED_PLAYER,
+    PAIR_COUNTS,
+    SIDE,
     WALL,
     WIPE_ORDER,
     WIPE_RANK,
@@ -23,9 +33,11 @@ from training.worlds.puzzle_levels import (
     Position,
     board_is_valid,
     board_is_well_formed,
+    draw_board,
     generate_level,
     in_dead_corner,
     move,
+    owed_marks,
     position_of,
     solve,
     solve_pushes,
@@ -79,15 +91,42 @@ def test_levels_are_deterministic_valid_and_solved_by_their_pushes() -> None:
 def test_levels_keep_to_the_layout_that_makes_them_easy_to_sample() -> None:
     for level in LEVELS:
         position = position_of(level.board)
-        assert level.board.player == next(cell for cell in WIPE_ORDER if level.board.cells[cell] != WALL)
+        assert level.board.player == ENTRANCE == next(c for c in WIPE_ORDER if level.board.cells[c] != WALL)
         assert 4 <= len(level.pushes) <= 14
         assert BOX_ON_GOAL not in level.board.cells
         if position.door:
             assert WIPE_RANK[level.board.cells.index(KEY)] < WIPE_RANK[level.board.cells.index(DOOR)]
+        inner = [cell for cell in range(CELLS) if 2 <= cell // SIDE <= 5 and 2 <= cell % SIDE <= 5]
+        assert all(cell in inner for cell in range(CELLS) if level.board.cells[cell] == BOX)
+        assert not any(in_dead_corner(cell, position.walls) for cell in range(CELLS) if level.board.cells[cell] == GOAL)
+        ahead = 0
+        for cell in WIPE_ORDER:
+            ahead += (level.board.cells[cell] == BOX) - (level.board.cells[cell] == GOAL)
+            assert abs(ahead) <= 1
     share = np.mean([DOOR in level.board.cells for level in LEVELS])
     assert 0.3 < share < 0.5
     assert {level.board.cells.count(BOX) for level in LEVELS} == {1, 2, 3}
-    assert len({level.board for level in LEVELS}) >= 297
+    assert len({level.board for level in LEVELS}) >= 285
+
+
+def test_every_cell_of_the_wipe_lies_beside_the_one_before() -> None:
+    assert sorted(WIPE_ORDER) == list(range(CELLS)) and [WIPE_ORDER[rank] for rank in WIPE_RANK] == list(range(CELLS))
+    assert all(abs(after - before) in (1, SIDE) for before, after in pairwise(WIPE_ORDER))
+
+
+def test_boards_drawn_by_the_local_rules_alone_can_mostly_be_solved() -> None:
+    draw = random.Random(0)
+    assert np.mean([board_is_valid(draw_board(draw)) for _ in range(500)]) > 0.9
+
+
+def test_marks_say_what_is_owed() -> None:
+    board = board_of("  #  .|  #   |  # $ |  #   |k D   |@ #   ")
+    marks = owed_marks(board)
+    assert marks[0] == OWED_PLAYER == marks[board.player] and marks[board.cells.index(KEY)] == OWED_NOTHING
+    door, box = board.cells.index(DOOR), board.cells.index(BOX)
+    assert marks[door] == OWED_NOTHING + OWED_KINDS * PAIR_COUNTS and marks[door - SIDE] == OWED_NOTHING
+    assert marks[box] == OWED_NOTHING and marks[board.cells.index(GOAL)] == OWED_GOAL
+    assert marks[WIPE_ORDER[-1]] == OWED_NOTHING + OWED_KINDS
 
 
 def test_the_door_matters() -> None:
