@@ -32,8 +32,8 @@ TRUST = 100.0  # times likelier a pixel is than the compositor says where the dr
 @dataclass(frozen=True)
 class DynamicsConfig:
     """`fold`: a trunk position stands for fold×fold patches. `taps`: frames that a temporal convolution sees, itself
-    included. `temporal_every`: which blocks have one. `column_channels`: of what is known of a trunk position to the whole
-    of its column, 0 for no such layer. `shifts` and `carried`: how pixels may move from frame to
+    included. `temporal_every`: which blocks have one. `column_channels`: of what is known of a trunk position to the
+    whole of its column, 0 for no such layer. `shifts` and `carried`: how pixels may move from frame to
     frame, in rows and columns (see the compositor). `match`: dimensions in which pictures are compared with codes;
     `learnt`: more of them, without that meaning. `pixel_blocks`: of the compositor, at each of its two
     scales. Channels: of 2×2 pixels, 4×4 pixels, a patch, a trunk position."""
@@ -108,8 +108,8 @@ class TrunkBlock(nn.Module):
 
 
 class ColumnBlock(nn.Module):
-    """Each column of the trunk looked at as a whole, added to the input: where a world comes in column by column, what a
-    place will hold may be written at the other end of its column. One side of an MLP-Mixer: Tolstikhin et al. 2021.
+    """Each column of the trunk looked at as a whole, added to the input: where a world comes in column by column, what
+    a place will hold may be written at the other end of its column. One side of an MLP-Mixer: Tolstikhin et al. 2021.
 
     Shapes: D channels, h/fold × w/fold positions.
     """

@@ -62,8 +62,8 @@ def _picture(scenery: art.Scenery, column: bytes) -> npt.NDArray[np.uint8]:
 
 
 class Platformer(SimulatedWorld):
-    """Public arrays, for measuring and for players that read the simulator: `x y vx beat facing` int64 [N] (hit box's top
-    left in world pixels; facing 1 right, 0 left), `on_ground` bool [N], `state` int64 [N] (ALIVE, DEAD, CHEER),
+    """Public arrays, for measuring and for players that read the simulator: `x y vx beat facing` int64 [N] (hit box's
+    top left in world pixels; facing 1 right, 0 left), `on_ground` bool [N], `state` int64 [N] (ALIVE, DEAD, CHEER),
     `camera` int64 [N] (world pixel of the screen's left edge), `enemy_x enemy_y enemy_right enemy_state` int64 [N,E],
     `flag_column banner` int64 [N], `biome` int64 [N] of the newest column, `tiles` uint8 [N,R,16] (column c at c % R).
     """
