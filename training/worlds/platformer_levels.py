@@ -281,7 +281,7 @@ _SPIKE_INSET, _SPIKE_TOP = 1, 3  # pixels of a spike tile's sides and top that d
 
 
 class Body(NamedTuple):
-    """A player's body: its hit box's top left in pixels, pixels a tick, beat of its course, ticks of coyote time left."""
+    """A player's body: its hit box's top left in pixels, pixels a tick, beat of its course, ticks of coyote time."""
 
     x: int
     y: int
