@@ -1,5 +1,5 @@
-"""The moon: the platformer where things weigh half as much and look otherwise. Owns what differs from it, gravity and
-pictures; refuses rules of its own.
+"""The moon: the platformer where things weigh a third as much and look otherwise. Owns what differs from it, gravity
+and pictures; refuses rules of its own.
 
 It shows what adapting is for: play that a network knows, in a world that it has never seen.
 """
@@ -15,11 +15,11 @@ from training.worlds.platformer_levels import Gravity
 
 
 class Moon(Platformer):
-    """Speeds change half as fast, so jumps last half as long again; levels are those that can be passed in this."""
+    """Speeds change a third as fast, so jumps last half as long again; levels are those that can be passed in this."""
 
     name: ClassVar[str] = "moon"
     title: ClassVar[str] = "Moonwood Run"
-    description: ClassVar[str] = "The same runes, half the weight: leap over lava in sight of the planet."
+    description: ClassVar[str] = "The same runes, a third of the weight: leap over lava in sight of the planet."
     version: ClassVar[int] = 2
     scenery: ClassVar[Scenery] = SCENERY
     gravity: ClassVar[Gravity] = Gravity(

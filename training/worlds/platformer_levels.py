@@ -137,8 +137,9 @@ class Gravity:
     `stomp`, at `death`, at `falls` over an edge, at `bumped` below a ceiling; the key let go, a jump goes on at
     `released`, but not before `committed`.
 
-    Every way sums to a multiple of four pixels when the fall is at its fastest, as ground and ceilings do. So nearly
-    all bodies land with a whole step, and no speed lasts for more ticks than a network that plays this can look back.
+    A network that plays this sees a few ticks back: no speed but the last goes on for more than three ticks, so that it
+    always shows when the next one comes. With the figures below, whoever leaves the ground, or a ceiling, lands with a
+    whole step, but for a leap on the first tick over an edge.
     """
 
     course: tuple[int, ...] = (-6, -6, -4, -4, -4, -2, -2, 0, 2, 2, 4)

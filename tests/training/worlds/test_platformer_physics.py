@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,13 @@ def test_a_full_jump_clears_three_tiles_and_a_tap_two() -> None:
 def test_height_grows_with_the_time_that_jump_is_held() -> None:
     heights = [FLOOR_Y - min(body.y for body in fly(FLAT, STANDING, held)) for held in range(1, 8)]
     assert heights == [16, 16, 20, 24, 28, 28, 28]
+
+
+@pytest.mark.parametrize("held", range(1, 9))
+def test_a_jump_ends_with_a_whole_step_however_long_it_is_held(held: int) -> None:
+    path = fly(FLAT, STANDING, held)
+    steps = [after.y - before.y for before, after in pairwise(path)]
+    assert path[-1].y == FLOOR_Y and [step for step in steps if step][-1] == EARTH.course[-1]
 
 
 def test_a_running_jump_covers_a_three_tile_pit() -> None:

@@ -247,7 +247,7 @@ def test_solving_shows_gold_then_wipes_one_patch_at_a_time() -> None:
     assert not np.array_equal(frame, old)
 
 
-def test_the_wipe_depends_on_nothing_but_the_glyphs() -> None:
+def test_the_wipe_depends_on_nothing_but_glyphs_and_marks() -> None:
     """What a cell blooms into follows from its glyph alone, and the next cell's mark from its glyph and mark."""
     bloomed: dict[bytes, bytes] = {}
     marked: dict[bytes, bytes] = {}
