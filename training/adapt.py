@@ -35,7 +35,7 @@ from training.data.recording import POLICY
 from training.dynamics_stage import NextFrame, dynamics_config, load_dynamics, pixel_classes
 from training.export import Sampling
 from training.precision import make_accelerator
-from training.preset import DataPreset, Preset, StagePreset, load_preset
+from training.preset import Preset, StagePreset, load_preset
 from training.seal import Identity, Networks, check_replaceable, seal
 from training.shipped_weights import read_networks
 from training.stage import Stage, StageReport, read_spent
@@ -150,7 +150,10 @@ class Adaptation:
     def feed(self, stage: StagePreset, accelerator: Accelerator) -> Feed:
         """Batches of the new world for a stage."""
         rank, processes = accelerator.process_index, accelerator.num_processes
-        windows = self._windows(stage.window, stage.batch, self.preset.seed, self.preset.data, rank, processes)
+        data = self.preset.data
+        windows = self._windows(
+            stage.window, stage.batch, self.preset.seed, data.rare_boost, data.rare_share, rank, processes
+        )
         return self.fitting.feed(windows.prefetch)
 
     def starts(self) -> Starts:
@@ -180,7 +183,14 @@ class Adaptation:
         )
 
     def _windows(
-        self, window: int, batch: int, seed: int, data: DataPreset | None = None, rank: int = 0, world_size: int = 1
+        self,
+        window: int,
+        batch: int,
+        seed: int,
+        rare_boost: float = 0.0,
+        rare_share: float = 0.0,
+        rank: int = 0,
+        world_size: int = 1,
     ) -> Windows:
         name = read_card(self.data[0]).world
         version = world_class(name).version if name in WORLDS else None
@@ -189,8 +199,8 @@ class Adaptation:
             window,
             batch,
             seed=seed,
-            rare_boost=data.rare_boost if data else 0.0,
-            rare_share=data.rare_share if data else 0.5,
+            rare_boost=rare_boost,
+            rare_share=rare_share,
             rank=rank,
             world_size=world_size,
             version=version,

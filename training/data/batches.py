@@ -76,6 +76,8 @@ class Windows:
     ) -> None:
         if window < 1 or batch_size < 1 or seed < 0 or rare_boost < 0 or not 0 <= rank < world_size:
             raise ValueError("expected window, batch_size >= 1, seed, rare_boost >= 0 and 0 <= rank < world_size")
+        if not 0 <= rare_share <= 1:
+            raise ValueError("expected 0 <= rare_share <= 1")
         self.folders = [folders] if isinstance(folders, Path) else list(folders)
         self.window = window
         self.batch_size = batch_size
