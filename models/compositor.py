@@ -28,7 +28,7 @@ from models.patches import cut, of_quads
 Shift = tuple[int, int]
 CARRIES = 0.6  # share of a patch's pixels that a shift has to explain to be asked for
 GAINS = 0.1  # share that it has to explain beyond what a fixed shift does: textures repeat, a few pixels prove nothing
-ASKED = 2048  # patches at most of a batch: each is compared with every shift
+ASKED = 43  # patches a picture at most, of a batch together: each is compared with every shift
 SHARPER = 8
 COARSE = 2  # pixels between those that are compared for the carried shifts
 STAYS = 3.0  # nats that a pixel is likelier to stay than to change, before anything is learnt
@@ -150,7 +150,7 @@ class Compositor(nn.Module):
         picture, patch = torch.nonzero(share < 1 - GAINS, as_tuple=True)
         if not self.carried or not len(picture):
             return known
-        each = slice(None, None, 1 + len(picture) // ASKED)
+        each = slice(None, None, 1 + len(picture) // (ASKED * len(before)))
         picture, patch = picture[each], patch[each]
         places = cut(self.places(self.carried), self.patch).transpose(0, 1)[patch]  # [K,D,S]
         came = before.flatten(1)[picture[:, None, None], places]

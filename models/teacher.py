@@ -75,7 +75,8 @@ class TeacherModel(DynamicsModel):
         found for the patches that are told."""
         if evidence is None:
             evidence = self.compositor.evidence(pictures.flatten(0, 1), told.picture) * told.known.unsqueeze(-1)
-        return self.forward(pictures, actions, state, evidence, self.telling(told))
+        predicted: tuple[Prediction, list[Tensor]] = self(pictures, actions, state, evidence, self.telling(told))
+        return predicted
 
     @torch.no_grad()
     def decide(

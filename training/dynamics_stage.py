@@ -14,6 +14,7 @@ from torch import Tensor
 from models.dynamics import DynamicsConfig, DynamicsModel, Prediction
 from models.patches import by_rows, by_twos, cut, join, quads
 from models.tokenizer import Tokenizer
+from training.corruption import corrupt
 from training.data.batches import Batch, Feed
 from training.preset import DynamicsPreset, Preset
 from training.stage import Objective, Stage, StageReport, load_weights
@@ -31,8 +32,6 @@ MISLED = 0.15  # share of a picture's patches from which not a few of them but t
 KNOWN = 2  # frames of a rollout before speeds are known
 LED = 0.5  # share of the rollouts that move as recorded
 TORN = 0.5  # share of the rollouts that begin with something wrong
-CUTS = 3  # corrupted rectangles a frame, at most
-ASIDE = 24  # pixels at most, each way, between a thing and where it is a second time
 
 
 @dataclass(frozen=True)
@@ -121,13 +120,13 @@ class NextFrame(Objective):
         by_pixel = (nats * weights).sum() / weights.sum() / pixels.shape[1]
         names, right = self._names(prediction, lesson.tokens, weights, counts, generator)
         with torch.no_grad():
-            changed = lesson.changed & (weights > 0).unsqueeze(-1)
-            hit = likelihood[quads(changed, self.model.config.patch)] > 0.5
+            changed = quads(lesson.changed & (weights > 0).unsqueeze(-1), self.model.config.patch)
+            wrong = (changed & (likelihood < 0.5)).sum() / changed.sum()
         figures = {
             "pixels": pixels.detach().mean(),
             "misled": misled.detach().mean(),
             "right": right,
-            "changed_wrong": 1 - hit.float().mean(),
+            "changed_wrong": wrong,
         }
         return by_pixel + NAME_WEIGHT * names, figures
 
@@ -191,59 +190,7 @@ class NextFrame(Objective):
         return torch.where(chosen.view(-1, 1, 1, 1), named, true)
 
     def _corrupt(self, pictures: Tensor, moving: Tensor, generator: torch.Generator) -> Tensor:
-        """Half of the frames with a few rectangles that are wrong: shifted by a pixel or two, as a tick before, with
-        what lies beside it, from another picture, or there a second time; most of them where something moves, or, as
-        `moving` has it, bool [B,T,P], goes its own way. Half of them have been wrong since the clip began: so it is in
-        play, where a hero who has come apart can't be mended by looking a few frames back."""
-        batch, ticks, _, width = pictures.shape
-        corrupted = pictures.clone()
-        draw = torch.rand(batch, ticks, CUTS, 11, generator=generator)
-        for clip in range(batch):
-            for tick in range(ticks):
-                for cuts in draw[clip, tick]:
-                    if cuts[0] >= self.preset.corruption:
-                        break
-                    rows, columns = self._place(pictures[clip], moving[clip, tick], tick, cuts)
-                    box = (slice(*rows), slice(*columns))
-                    kind = float(cuts[6])
-                    when = slice(0 if cuts[10] < 0.5 else tick, tick + 1)
-                    source = pictures[clip, when]
-                    if kind < 0.25:
-                        down, across = int(cuts[7] * 5) - 2, int(cuts[8] * 5) - 2
-                        source = torch.roll(source, (down, across), (1, 2))
-                    elif kind < 0.4 and tick > 0:
-                        source = pictures[clip, tick - 1 : tick]
-                    elif kind < 0.6:
-                        source = torch.roll(source, int(16 + cuts[7] * (width - 32)), 2)
-                    elif kind < 0.8:
-                        down, across = (int((2 * part - 1) * ASIDE) for part in cuts[8:10].tolist())
-                        source = torch.roll(source[-1:], (down, across), (1, 2))
-                        box = (_moved(rows, down), _moved(columns, across))
-                    else:
-                        other = pictures[int(cuts[7] * batch), int(cuts[8] * ticks)]
-                        source = torch.roll(other, int(cuts[5] * width), 1).unsqueeze(0)
-                    corrupted[clip, when, *box] = source[:, *box]
-        return corrupted
-
-    def _place(self, clip: Tensor, moving: Tensor, tick: int, cuts: Tensor) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Rows and columns of a rectangle, in half of the cases about a patch that goes its own way, in half of the
-        others about a pixel that has just changed."""
-        height, width = clip.shape[1:]
-        row, column = int(cuts[1] * height), int(cuts[2] * width)
-        own = moving.nonzero()
-        if cuts[5] < 0.5 and len(own):
-            assert isinstance(self.model, DynamicsModel)
-            patch, across = self.model.config.patch, self.model.config.grid[1]
-            chosen = int(own[int(cuts[1] * len(own))])
-            row = chosen // across * patch + int(cuts[2] * patch)
-            column = chosen % across * patch + int(cuts[7] * patch)
-        elif tick > 0 and cuts[5] < 0.75:
-            changed = (clip[tick] != clip[tick - 1]).nonzero()
-            if len(changed):
-                row, column = changed[int(cuts[1] * len(changed))].tolist()
-        tall, wide = 2 + int(cuts[3] * 14), 2 + int(cuts[4] * 14)
-        top, left = max(0, row - tall // 2), max(0, column - wide // 2)
-        return (top, min(height, top + tall)), (left, min(width, left + wide))
+        return corrupt(pictures, moving, self.preset.corruption, generator)
 
     @torch.no_grad()
     def _own_rollout(
@@ -263,7 +210,8 @@ class NextFrame(Objective):
         evidence = evidence * told
         near = F.max_pool2d((evidence < 0).any(-1).float().unflatten(2, self.model.config.grid), 3, 1, 1).flatten(2) > 0
         for now in range(true.shape[1] - 1):
-            prediction, state = self.model(played[-1][:, None], actions[:, now : now + 1], state, evidence[:, now])
+            seen, action = played[-1][:, None].contiguous(), actions[:, now : now + 1].contiguous()
+            prediction, state = self.model(seen, action, state, evidence[:, now].contiguous())
             likeliest, classes = prediction.composition.mixture().max(-1)
             again = torch.rand(len(true), 1, generator=generator).to(self.device) < RESTART
             truth = by_twos(cut(true[:, now + 1], self.model.config.patch))
@@ -274,11 +222,6 @@ class NextFrame(Objective):
             picture = join(by_rows(patches), self.model.config.grid)
             played.append(picture if now >= KNOWN else context[:, now + 1])
         return torch.stack(played, 1)
-
-
-def _moved(span: tuple[int, int], by: int) -> slice:
-    """From the first to the last of `span`, moved; what lies before the first pixel is left out."""
-    return slice(max(0, span[0] + by), max(0, span[1] + by))
 
 
 def carried_shifts(preset: DynamicsPreset) -> tuple[tuple[int, int], ...]:

@@ -16,17 +16,17 @@ from torch import Tensor, nn
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic Newton–Schulz iteration, from the source
 
 
-def orthogonalise(matrix: Tensor, iterations: int = 5) -> Tensor:
-    """float [M,N] → the nearest matrix (roughly) with all singular values about 1."""
+def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
+    """float [...,M,N] → the nearest matrices (roughly) with all singular values about 1."""
     a, b, c = _COEFFICIENTS
-    x: Tensor = matrix / (matrix.norm() + 1e-7)
-    tall = x.shape[0] > x.shape[1]
+    x: Tensor = matrices / (torch.linalg.matrix_norm(matrices, keepdim=True) + 1e-7)
+    tall = x.shape[-2] > x.shape[-1]
     if tall:
-        x = x.T
+        x = x.mT
     for _ in range(iterations):
-        square = x @ x.T
+        square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    return x.T if tall else x
+    return x.mT if tall else x
 
 
 class Muon(torch.optim.Optimizer):
@@ -38,21 +38,28 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]  # no closure is evaluated
         for group in self.param_groups:
+            alike: dict[torch.Size, list[Tensor]] = {}
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self._update(parameter, parameter.grad, group)
+                    alike.setdefault(parameter.flatten(1).shape, []).append(parameter)
+            # Those of one shape together: one by one they are too small to keep a GPU busy.
+            for parameters in alike.values():
+                self._update(parameters, group)
 
-    def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        state = self.state[parameter]
-        if not state:
-            state["momentum"] = torch.zeros_like(parameter)
-        buffer: Tensor = state["momentum"]
-        buffer.lerp_(gradient, 1 - group["momentum"])
-        update = gradient.lerp(buffer, group["momentum"])  # Nesterov
-        matrix = orthogonalise(update.flatten(1))
-        scale = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
-        parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        parameter.add_(matrix.view_as(parameter), alpha=-group["lr"] * scale)
+    def _update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        """`parameters` are all of one shape as matrices."""
+        for parameter in parameters:
+            if not self.state[parameter]:
+                self.state[parameter]["momentum"] = torch.zeros_like(parameter)
+        buffers = [self.state[parameter]["momentum"] for parameter in parameters]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
+        updates = torch._foreach_lerp(gradients, buffers, group["momentum"])  # Nesterov
+        matrices = orthogonalise(torch.stack([update.flatten(1) for update in updates]))
+        scale = max(1.0, matrices.shape[1] / matrices.shape[2]) ** 0.5
+        torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
+        steps = [matrix.view_as(parameter) for matrix, parameter in zip(matrices, parameters, strict=True)]
+        torch._foreach_add_(parameters, steps, alpha=-group["lr"] * scale)
 
 
 def split_parameters(module: nn.Module, outside: tuple[str, ...]) -> tuple[list[Tensor], list[Tensor]]:

@@ -38,6 +38,7 @@ class StagePreset(_Strict):
     as long as its own; `ema` is the decay of the averaged weights; gradients longer than `clip` are shortened to it, so
     that one odd batch doesn't steer many steps.
     Minutes are the wall's, or the process's own of a processor: for comparisons on a machine that is busy otherwise.
+    `compiled`: by torch.compile, which takes a minute and then joins the many small kernels that a GPU would wait for.
     """
 
     steps: Count
@@ -54,6 +55,7 @@ class StagePreset(_Strict):
     ema: Share = 0.995
     save_minutes: Annotated[float, Field(gt=0)] = 3.0
     clock: Literal["wall", "processor"] = "wall"
+    compiled: bool = False
 
 
 class TokenizerPreset(_Strict):

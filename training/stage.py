@@ -75,6 +75,8 @@ class Stage:
         # Convolutions are fastest with the channels innermost, on CPUs as on tensor cores.
         self.model = objective.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stub
         self.average = deepcopy(objective.model).requires_grad_(False).to(accelerator.device)
+        if preset.compiled:
+            objective.model.compile(dynamic=False)
         inner, outer = split_parameters(objective.model, objective.outer)
         adam = torch.optim.AdamW(outer, lr=preset.learning_rate, betas=(0.9, preset.memory), weight_decay=0.0)
         muon = Muon(inner, lr=preset.muon_rate, weight_decay=preset.weight_decay)
@@ -177,8 +179,7 @@ class Stage:
     @torch.no_grad()
     def _average(self) -> None:
         decay = min(self.preset.ema, (1 + self.step) / (10 + self.step))
-        for mean, parameter in zip(self.average.parameters(), self.model.parameters(), strict=True):
-            mean.lerp_(parameter, 1 - decay)
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
 
     def _save(self, path: Path) -> None:
         if not self.accelerator.is_main_process:

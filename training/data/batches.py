@@ -6,6 +6,7 @@ seen. Only an index of some 60 bytes a segment is held in memory; pictures are r
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +24,7 @@ from training.data.shards import INDEX, Index, read_part
 RARE_SHARE = 0.01  # an event of fewer ticks than this share is rare, the more so the fewer
 IDLE_WEIGHT = 0.05  # of a segment in which no pixel changes
 QUIET_WEIGHT = 0.25  # of one in which hardly any does, rising to 1 where every second picture or more is new
+READERS = max(1, min(8, (os.cpu_count() or 1) // 2))  # threads: a GPU takes batches faster than one core reads them
 STUCK_WEIGHT = 0.25  # of a segment that is mostly beyond winning
 
 
@@ -120,7 +122,7 @@ class Windows:
                 raise BadInput(f"{path}: actions: expected indices below {len(self.card.actions)}")
         return Batch(frames, actions, events)
 
-    def prefetch(self, start_step: int = 0, threads: int = 1, ahead: int = 4) -> Iterator[Batch]:
+    def prefetch(self, start_step: int = 0, threads: int = READERS, ahead: int = 4 * READERS) -> Iterator[Batch]:
         """Batches from `start_step` on, in order and without end, made by `threads` in the background, at most `ahead`
         of them at a time. Close the generator (or let it go) to end the threads."""
         waiting: deque[Future[Batch]] = deque()
