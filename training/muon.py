@@ -29,6 +29,23 @@ def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
     return x.mT if tall else x
 
 
+def orthogonalise_all(matrices: list[Tensor]) -> list[Tensor]:
+    """Each of float [M,N], of whatever sizes, orthogonalised and stretched for the taller ones, which has their rows
+    change as much as those of a square one. What zeros pad makes no difference to the iteration."""
+    wide = [matrix.T if matrix.shape[0] > matrix.shape[1] else matrix for matrix in matrices]
+    rows, columns = (max(matrix.shape[side] for matrix in wide) for side in (0, 1))
+    padded = matrices[0].new_zeros(len(wide), rows, columns)
+    corners = [whole[: matrix.shape[0], : matrix.shape[1]] for whole, matrix in zip(padded, wide, strict=True)]
+    torch._foreach_copy_(corners, wide)
+    whole = orthogonalise(padded)
+    out = []
+    for matrix, one in zip(matrices, whole, strict=True):
+        tall = matrix.shape[0] > matrix.shape[1]
+        part = (one.T if tall else one)[: matrix.shape[0], : matrix.shape[1]]
+        out.append((part * max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5).contiguous())
+    return out
+
+
 class Muon(torch.optim.Optimizer):
     """Parameters of two dimensions or more; kernels [O,I,h,w] are treated as matrices [O, I·h·w]."""
 
@@ -38,16 +55,16 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]  # no closure is evaluated
         for group in self.param_groups:
-            alike: dict[torch.Size, list[Tensor]] = {}
+            alike: dict[object, list[Tensor]] = {}
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    alike.setdefault(parameter.flatten(1).shape, []).append(parameter)
-            # Those of one shape together: one by one they are too small to keep a GPU busy.
+                    shape = parameter.flatten(1).shape
+                    # One by one they are too small to keep a GPU busy: there all go together, padded with zeros.
+                    alike.setdefault("cuda" if parameter.is_cuda else shape, []).append(parameter)
             for parameters in alike.values():
                 self._update(parameters, group)
 
     def _update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        """`parameters` are all of one shape as matrices."""
         for parameter in parameters:
             if not self.state[parameter]:
                 self.state[parameter]["momentum"] = torch.zeros_like(parameter)
@@ -55,11 +72,10 @@ class Muon(torch.optim.Optimizer):
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
         updates = torch._foreach_lerp(gradients, buffers, group["momentum"])  # Nesterov
-        matrices = orthogonalise(torch.stack([update.flatten(1) for update in updates]))
-        scale = max(1.0, matrices.shape[1] / matrices.shape[2]) ** 0.5
+        matrices = orthogonalise_all([update.flatten(1) for update in updates])
         torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
         steps = [matrix.view_as(parameter) for matrix, parameter in zip(matrices, parameters, strict=True)]
-        torch._foreach_add_(parameters, steps, alpha=-group["lr"] * scale)
+        torch._foreach_add_(parameters, steps, alpha=-group["lr"])
 
 
 def split_parameters(module: nn.Module, outside: tuple[str, ...]) -> tuple[list[Tensor], list[Tensor]]:

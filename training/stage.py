@@ -48,7 +48,7 @@ class Objective(nn.Module):
 
 @dataclass(frozen=True)
 class StageReport:
-    """What a stage spent: steps, hours of training on `device`."""
+    """What a stage spent: steps, hours of training on `device`, or on several in turn, by commas."""
 
     steps: int
     hours: float
@@ -84,6 +84,7 @@ class Stage:
         self.objective, *optimizers = accelerator.prepare(objective, adam, muon)
         self.optimizers = optimizers
         self.clock = CLOCKS[preset.clock]
+        self.device = device_name(accelerator.device)
         self.step = 0
         self.elapsed = 0.0  # seconds of training, over all runs
         self.decaying = False
@@ -115,7 +116,7 @@ class Stage:
             self._train(lambda figures: None)
         self.accelerator.wait_for_everyone()
         self.average.eval()
-        return StageReport(self.step, self.elapsed / 3600, str(self.accelerator.device))
+        return StageReport(self.step, self.elapsed / 3600, self.device)
 
     def _report(self, figures: dict[str, Tensor], writer: SummaryWriter, line: ProgressLine) -> None:
         values = {key: float(value) for key, value in figures.items()}
@@ -191,7 +192,7 @@ class Stage:
             "step": self.step,
             "elapsed": self.elapsed,
             "decaying": self.decaying,
-            "device": str(self.accelerator.device),
+            "device": self.device,
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as file:
@@ -214,8 +215,15 @@ class Stage:
             for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
                 optimizer.load_state_dict(saved)
             self.step, self.elapsed, self.decaying = state["step"], state["elapsed"], state["decaying"]
+            before = state["device"].split(", ")
+            self.device = ", ".join([*before, *({device_name(self.accelerator.device)} - set(before))])
         except (KeyError, RuntimeError, ValueError) as error:
             raise BadInput(f"{self.path}: checkpoint: expected one of this preset's shape, found another") from error
+
+
+def device_name(device: torch.device) -> str:
+    """`cpu`, or what the card is called."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 @contextmanager

@@ -86,6 +86,8 @@ def train_student(
     torch.manual_seed(preset.seed + 3)
     model = load_dynamics(preset, tokenizer, actions, folder).train().to(accelerator.device)
     parts = tokenizer.to(accelerator.device), teacher.to(accelerator.device)
+    if preset.student.stage.compiled:
+        teacher.compile(dynamic=False)
     objective = Distillation(model, parts[1], parts[0], preset, accelerator.device)
     stage = Stage(NAME, objective, feed, preset.student.stage, folder, preset.seed, accelerator)
     report = stage.run()
