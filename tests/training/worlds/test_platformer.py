@@ -244,6 +244,24 @@ def test_tiles_ahead_begin_at_the_players_column() -> None:
     assert ahead.shape == (1, 16, 10) and ahead[0, 8, 1] == levels.COIN and ahead[0, 8, 0] == levels.EMPTY
 
 
+def test_a_column_coming_into_view_is_an_event_at_the_tick_that_shows_its_first_pixels() -> None:
+    world, rng = Platformer(16), np.random.default_rng(5)
+    world.reset(seed=4)
+    entries = sum(world.event_bit(name) for name in world.event_names if name.startswith("enters_"))
+    counted = dict.fromkeys(module.ENTERING, 0)
+    for _ in range(300):
+        last = (world.camera + 127) // 8  # the column that the screen's right edge is in
+        events = world.step(mixed(world, rng))[4]["events"]
+        for i in np.arange(16):
+            column = int(world.camera[i] + 127) // 8
+            op = levels.Op(int(world.tiles[i, (column - 1) % RING, levels.FRIEZE]) - levels.RUNE)
+            told = column > last[i] and op in counted
+            assert int(events[i]) & entries == (world.event_bit(f"enters_{op.name.lower()}") if told else 0)
+            if told:
+                counted[op] += 1
+    assert min(counted.values()) > 0
+
+
 def test_a_visible_column_follows_from_its_left_neighbour() -> None:
     """Over many columns of real play: rows 0-14 are a function of the column to the left, coins apart."""
     world, rng = Platformer(24), np.random.default_rng(4)
