@@ -272,25 +272,35 @@ LOLLY = draw("""
     ...ww...
 """)
 
-# One rune a line of play, in the order of `platformer_levels.Op`. The left-most pixel column alone tells them apart.
+
+def _rune(bars: str) -> Pixels:
+    """Three bars over the tile's whole width, from the top down, two pixel rows each, and a dark post at the right.
+
+    A rune scrolls in pixel column by pixel column: whoever has seen the first one knows it all and has but to go on.
+    """
+    stripe = "".join(letter * 2 for letter in bars)
+    return draw(" ".join(["mmmmmmmm", *(letter * 7 + "k" for letter in stripe), "vvvvvvvv"]))
+
+
+# One a line of play, in the order of `platformer_levels.Op`. Any two differ in two bars at least, so in four rows.
 RUNES: tuple[Pixels, ...] = tuple(
-    draw("mmmmmmmm " + rows + " vvvvvvvv")
-    for rows in (
-        "vvvvvvvv vvvvvvvv vvmmmvvv vvmmmvvv vvvvvvvv vvvvvvvv",  # flat
-        "vvvgvvvv vvgggvvv vgggggvv gggggggv gvvgvvgv gvvgvvgv",  # up 1
-        "gvvgvvgv gvgggvgv gggvgggv vvvgvvvv vvgggvvv vggvggvv",  # up 2
-        "vvvovvvv vvvovvvv ooooooov ooooooov ovooovov vvvovvvv",  # down 1
-        "ooovooov ovooovov vvvovvvv voovoovv vvooovvv ovvovvov",  # down 2
-        "kkkkkkkv krrrrrkv krkkkrkv krkrkrkv krkkkrkv kkkkkkkv",  # pit
-        "vvyyyvvv vyvvvyvv yvvyvvyv yvvyvvyv yyvvvyyv yvyyyvyv",  # coin low
-        "yvvyvvyv yyyyyyyv yyvvvyyv yyvvvyyv vyyyyyvv vvvyvvvv",  # coin high
-        "rvvvvvrv rvvrvvrv rrvrvrrv rrvrvrrv rrrrrrrv rrrrrrrv",  # spike
-        "vvvvvvvv eeeeeeev vvvvvvvv eeeeeeev vvvevvvv evvevvev",  # plank
-        "moovoomv mvvvvvmv vovovovv vvvovvvv mvvvvvmv moovoomv",  # brick
-        "wwwwwwwv wvvvvvwv wvwwwvwv wvwwwvwv wvvvvvwv wwwwwwwv",  # block
-        "pvvvvvpv ppvvvppv pppppppv vpvpvpvv pppppppv ppvpvppv",  # enemy
-        "svvsvvsv vsvsvsvv svsssvsv sssgsssv vvsssvvv svvsvvsv",  # decoration
-        "bwbwbwbv bbwbwbbv bwbwbwbv bbbbbbbv bvvvvvvv bbbvvvvv",  # flag
+    _rune(bars)
+    for bars in (
+        "vdv",  # flat: next to nothing
+        "ggv",  # up 1: green is up
+        "gwg",  # up 2
+        "voo",  # down 1: orange is down
+        "owo",  # down 2
+        "rkr",  # pit: a hole in what is deadly
+        "vyw",  # coin low: gold, glinting below
+        "wyv",  # coin high: gold, glinting above
+        "wrr",  # spike: a white tip on red
+        "yee",  # plank: wood, its edge lit
+        "mom",  # brick
+        "wwm",  # block: lit stone
+        "ppp",  # enemy: its colour
+        "sgs",  # decoration
+        "bbw",  # flag
     )
 )
 

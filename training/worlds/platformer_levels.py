@@ -159,7 +159,7 @@ EARTH = Gravity()
 CONTEXT = 6
 CALM = frozenset({Op.FLAT, Op.COIN_LOW, Op.COIN_HIGH, Op.DECORATION})
 _WEIGHTS: tuple[tuple[Op, float], ...] = (
-    (Op.FLAT, 0.28), (Op.PIT, 0.13), (Op.SPIKE, 0.10), (Op.COIN_LOW, 0.11), (Op.PLANK, 0.09), (Op.BRICK, 0.06),
+    (Op.FLAT, 0.10), (Op.PIT, 0.14), (Op.SPIKE, 0.11), (Op.COIN_LOW, 0.12), (Op.PLANK, 0.09), (Op.BRICK, 0.06),
     (Op.BLOCK, 0.08), (Op.DECORATION, 0.08),
 )  # fmt: skip
 
@@ -216,12 +216,13 @@ def choices(context: Sequence[int], ground: int) -> tuple[tuple[Op, float], ...]
     options = list(_WEIGHTS)
     for op, step in _RISE.items():
         if TOP_ROW <= ground + step <= BOTTOM_ROW:
-            homeward = (ground > HOME_ROW - 1) == (step < 0)
-            options.append((op, 0.11 if homeward else 0.06))
+            nearer = abs(ground + step - HOME_ROW) < abs(ground - HOME_ROW)
+            # Steps of two have room less often than those of one.
+            options.append((op, (0.18 if nearer else 0.075) * (1 + abs(step))))
     if calm >= 3 and Op.ENEMY not in context:
-        options.append((Op.ENEMY, 0.45))
-    if calm >= 3 and ground == HOME_ROW:
-        options.append((Op.FLAG, 0.14))
+        options.append((Op.ENEMY, 0.7))
+    if ground == HOME_ROW:
+        options.append((Op.FLAG, 0.5))
     total = sum(weight for _, weight in options)
     return tuple((op, weight / total) for op, weight in options)
 
@@ -232,7 +233,7 @@ def _cumulative(context: tuple[int, ...], ground: int) -> tuple[list[float], lis
     return list(accumulate(weight for _, weight in options)), [op for op, _ in options]
 
 
-SHORTEST, LONGEST = 40, 120  # columns of a level, its flag included
+SHORTEST, LONGEST = 30, 120  # columns of a level, its flag included
 _LEAD = 3  # plain columns after a flag
 
 
@@ -244,11 +245,13 @@ def _attempt(chances: list[float]) -> list[int] | None:
     for chance in chances:
         bounds, options = _cumulative(context, ground)
         op = options[min(bisect_right(bounds, chance), len(options) - 1)]
+        if op is Op.FLAG and len(ops) + 1 < SHORTEST:
+            op = Op.FLAT  # drawing the whole level again would favour those that keep away from home
         ground += _RISE.get(op, 0)
         ops.append(int(op))
         context = (*context[1:], int(op))
         if op is Op.FLAG:
-            return ops if len(ops) >= SHORTEST else None
+            return ops
     return None
 
 
@@ -265,7 +268,7 @@ def columns_of(ops: Sequence[int], biome: int) -> list[bytes]:
 
 @lru_cache(maxsize=4096)
 def level(seed: int, gravity: Gravity = EARTH) -> bytes:
-    """The ops of level `seed`, flag last. Draws that come out too short, too long or impassable are drawn again."""
+    """The ops of level `seed`, flag last. Draws that come out too long or impassable are drawn again."""
     for attempt in range(1000):
         draws = np.random.Generator(np.random.Philox(key=[seed, attempt]))
         ops = _attempt(draws.random(LONGEST - _LEAD).tolist())

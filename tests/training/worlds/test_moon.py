@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -74,6 +74,9 @@ def test_one_tile_a_kind_and_runes_that_are_told_apart() -> None:
     assert tiles.shape == (levels.KINDS, 8, 8)
     assert len({tile.tobytes() for tile in tiles}) == levels.KINDS
     runes = tiles[levels.RUNE :]
-    assert len({rune[:, 0].tobytes() for rune in runes}) == len(levels.Op)
+    assert len(runes) == len(levels.Op)
+    assert (runes[:, :, :7] == runes[:, :, :1]).all() and (runes[:, :, 7] == runes[:1, :, 7]).all()
+    for one, two in combinations(runes, 2):
+        assert (one[1:7, 0] != two[1:7, 0]).sum() >= 3
     assert {sprite.pixels.shape for side in moon_art.SCENERY.hero for sprite in side} == {(16, 12)}
     assert {sprite.pixels.shape for side in moon_art.SCENERY.beetle for sprite in side} == {(9, 10)}

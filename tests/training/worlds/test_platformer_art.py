@@ -17,10 +17,14 @@ def test_one_tile_a_kind() -> None:
     assert set(np.unique(tiles)) <= {*range(16), art.CLEAR}
 
 
-def test_runes_differ_in_their_first_pixel_column() -> None:
+def test_a_runes_first_pixel_column_says_all_of_it() -> None:
     assert len(art.RUNES) == len(levels.Op)
+    for rune in art.RUNES:
+        assert (rune[:, :7] == rune[:, :1]).all() and (rune[:, 7] == art.RUNES[0][:, 7]).all()
+        assert (rune[0] == art.INK["m"]).all() and (rune[7] == art.INK["v"]).all()
+        assert (rune[1:7, 0] != rune[1:7, 7]).sum() >= 3  # its end shows
     for one, two in combinations(art.RUNES, 2):
-        assert (one[:, 0] != two[:, 0]).sum() >= 3
+        assert (one[1:7, 0] != two[1:7, 0]).sum() >= 3
 
 
 def test_sprites_have_one_size_each() -> None:

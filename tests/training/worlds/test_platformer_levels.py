@@ -39,6 +39,14 @@ def test_levels_keep_their_bounds() -> None:
     assert len({levels.level(seed) for seed in SEEDS}) == len(SEEDS)
 
 
+def test_every_op_comes_often_enough_to_be_learnt() -> None:
+    ops = np.array([op for seed in range(300) for op in levels.level(seed)])
+    shares = np.bincount(ops, minlength=len(Op)) / len(ops)
+    assert shares.min() > 0.012
+    assert all(0.023 < shares[op] < 0.042 for op in (Op.UP1, Op.UP2, Op.DOWN1, Op.DOWN2))
+    assert 45 < 1 / shares[Op.FLAG] < 60  # columns from one to the next
+
+
 def test_what_follows_is_always_among_the_choices_of_the_last_six() -> None:
     used = set()
     for seed in SEEDS:

@@ -113,7 +113,8 @@ def find_heroes(frame: Pictures) -> list[Found]:
 
 
 def camera_phase(frame: Pictures) -> int | None:
-    """The camera's position within a tile, from the frieze of runes; None where it can't be read."""
+    """The camera's position within a tile, from the frieze of runes; None where it can't be read. A rune that is moved
+    looks like itself but for the post at its right, so the posts decide, and where unlike runes meet."""
     frieze = frame[-art.TILE :]
     windows = np.lib.stride_tricks.sliding_window_view(frieze, art.TILE, axis=1).transpose(1, 0, 2)
     wrong = count(windows.reshape(len(windows), 1, -1) != _RUNES).min(1)
@@ -156,7 +157,8 @@ class _Ground:
         visible = int(count(seen))
         if visible < LEAST_SEEN:
             return _UNKNOWN
-        wrong = count((TILES[row] != self._frame[place].reshape(-1)) & seen)
+        # Runes are for the frieze alone.
+        wrong = count((TILES[row, : levels.RUNE] != self._frame[place].reshape(-1)) & seen)
         best = int(wrong.argmin())
         return int(_MEANS[best]) if wrong[best] <= TILE_WRONG * visible else _UNKNOWN
 

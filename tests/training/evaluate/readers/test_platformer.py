@@ -36,6 +36,37 @@ def test_player_and_scroll_are_read_exactly(played: list[tuple[npt.NDArray[np.ui
         assert not seen.inside
 
 
+def strewn(frame: npt.NDArray[np.uint8], share: float, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """With this share of the frieze's pixels in whatever ink."""
+    frame = frame.copy()
+    wrong = rng.random((8, 128)) < share
+    frame[-8:][wrong] = rng.integers(0, 16, int(wrong.sum()))
+    return frame
+
+
+def test_the_scroll_is_read_at_every_phase_and_through_wrong_pixels() -> None:
+    world, rng = Platformer(8, "report"), np.random.default_rng(2)
+    world.reset(seed=5)
+    world.x += np.arange(8)  # so that the cameras are at all phases
+    phases = set()
+    for tick in range(200):
+        frames, *_ = world.step(world.suggest(rng))
+        for frame, phase in zip(frames, world.camera % 8, strict=True) if tick % 5 == 0 else ():
+            phases.add(int(phase))
+            assert camera_phase(frame) == camera_phase(strewn(frame, 0.02, rng)) == phase
+            assert camera_phase(strewn(frame, 0.1, rng)) == phase
+    assert len(phases) == 8
+
+
+@pytest.mark.parametrize("rune", art.RUNES)
+@pytest.mark.parametrize("phase", range(8))
+def test_the_scroll_is_read_where_all_runes_are_the_same(rune: npt.NDArray[np.uint8], phase: int) -> None:
+    frame = np.zeros((128, 128), np.uint8)
+    frame[-8:] = np.tile(rune, 17)[:, phase : phase + 128]
+    rng = np.random.default_rng(phase)
+    assert camera_phase(frame) == camera_phase(strewn(frame, 0.02, rng)) == phase
+
+
 def paste(frame: npt.NDArray[np.uint8], x: int, y: int) -> npt.NDArray[np.uint8]:
     sprite = art.HERO[0][art.HERO_STAND]
     frame = frame.copy()
