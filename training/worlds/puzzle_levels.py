@@ -7,10 +7,12 @@ set by one step never wraps around. Directions are 0 up, 1 down, 2 left, 3 right
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from heapq import heappop, heappush
-from itertools import permutations
+from itertools import chain, permutations
+from operator import itemgetter
 from typing import NamedTuple
 from zlib import crc32
 
@@ -313,21 +315,43 @@ def owed_marks(board: Board) -> list[int]:
     return marks
 
 
+def _symmetries() -> tuple[Callable[[bytearray], tuple[int, ...]], ...]:
+    """What takes the 64 cells of a board's 8 mirrored and turned variants from its own, the board as it is included."""
+    square = [[row * SIDE + column for column in range(SIDE)] for row in range(SIDE)]
+    views: list[Callable[[bytearray], tuple[int, ...]]] = []
+    for _ in range(4):
+        square = [list(line) for line in zip(*reversed(square), strict=True)]
+        views += [itemgetter(*chain(*square)), itemgetter(*chain(*reversed(square)))]
+    return tuple(views)
+
+
+_SYMMETRIES = _symmetries()
+
+
+def board_identity(board: Board) -> bytes:
+    """64 kinds with the player among them: the same for boards that are mirror images or turned by quarters, and for
+    no others. Splits are parted by it and leaks are looked for by it."""
+    cells = bytearray(board.cells)
+    cells[board.player] = PLAYER
+    return bytes(min(view(cells) for view in _SYMMETRIES))
+
+
 def generate_level(level_seed: int) -> Level:
     """The level of a seed: same seed, same level.
 
     Cells are drawn one after the other in wipe order, each by what lies beside it and what is owed (`owed_marks`), and
-    the board is kept if it can be solved, as nearly all can. So a model that sees no further dreams boards that are
-    mostly fine too: pillars stand alone, away from the border; a box has four open sides; a goal is in no corner; box
-    and goal take turns. A key comes in the first column or not at all, and means that a wall with its door will cross
-    the board.
-    A board belongs to one split alone: it is kept only where its checksum falls to the split of the seed.
+    the board is kept if it can be solved, as nearly all can, and is not too easy. So a model that sees no further
+    dreams boards that are mostly fine too: pillars stand alone, away from the border; a box has four open sides; a goal
+    is in no corner; box and goal take turns. A key comes in the first column or not at all, and means that a wall with
+    its door will cross the board.
+    A board and its mirror images belong to one split alone: it is kept only where the checksum of what they share falls
+    to the split of the seed.
     """
     draw = random.Random(level_seed)
     share = next((i for i, seeds in enumerate(SPLITS.values()) if level_seed in seeds), 0)
     while True:
         board = draw_board(draw)
-        if not board_is_well_formed(board) or crc32(bytes([board.player]) + board.cells) % len(SPLITS) != share:
+        if not board_is_well_formed(board) or crc32(board_identity(board)) % len(SPLITS) != share:
             continue
         pushes = solve_pushes(position_of(board), _GENERATOR_NODES)
         if pushes is not None and _SHORTEST <= len(pushes) <= _LONGEST:
