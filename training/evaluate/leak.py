@@ -1,4 +1,4 @@
-"""Whether any level that is measured on was trained on, be it mirrored or turned. Owns levels' identity up to that;
+"""Whether any level that is measured on was trained on, be it mirrored or turned. Owns which levels are compared;
 refuses to judge by seeds alone.
 
 Levels follow from seeds: those of the copies that measuring plays, and those that the training data's card files name.
@@ -20,7 +20,7 @@ from training.worlds import platformer_levels
 from training.worlds.base import SimulatedWorld
 from training.worlds.platformer import Platformer
 from training.worlds.puzzle import PuzzleWorld
-from training.worlds.puzzle_levels import CELLS, PLAYER, SIDE, generate_level
+from training.worlds.puzzle_levels import board_identity, generate_level
 from training.worlds.registry import make_world
 
 LEVEL_ENDS = {"platformer": "biome", "puzzle": "solved"}  # the event that draws the next level
@@ -62,12 +62,7 @@ def level_identity(world_name: str, level_seed: int) -> bytes:
     if world_name == "platformer":
         ops = platformer_levels.level(level_seed)
         return min(ops, ops[::-1])
-    board = generate_level(level_seed).board
-    cells = np.frombuffer(board.cells, np.uint8).copy()
-    assert len(cells) == CELLS
-    cells[board.player] = PLAYER
-    square = cells.reshape(SIDE, SIDE)
-    return min(np.rot90(side, turns).tobytes() for side in (square, square.T) for turns in range(4))
+    return board_identity(generate_level(level_seed).board)
 
 
 def _level_seeds(world_name: str, split: str, depths: dict[int, int]) -> set[int]:

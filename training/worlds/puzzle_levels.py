@@ -7,10 +7,12 @@ set by one step never wraps around. Directions are 0 up, 1 down, 2 left, 3 right
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from heapq import heappop, heappush
-from itertools import permutations
+from itertools import chain, permutations
+from operator import itemgetter
 from typing import NamedTuple
 from zlib import crc32
 
@@ -34,7 +36,8 @@ _FAR = 99  # pushes; more than any board needs
 _MOST_BOXES = 5  # more would make the matching of boxes and goals slow
 _SHORTEST, _LONGEST = 4, 14  # pushes of a generated level
 _GENERATOR_NODES = 250
-_LOCKED = 0.55  # share of the boards with key and door, before the hopeless and the too easy ones are left out
+_LOCKED = 0.62  # share of the boards with key and door, before the hopeless and the too easy ones are left out
+_DRAWN_AGAIN = 0.5  # share of the locked boards with one pair that are: there are few different ones
 _DIVIDER = 2  # the column of the wall that has the door
 ENTRANCE = next(cell for cell in WIPE_ORDER if _INSIDE >> cell & 1)  # where the player of a generated board stands
 OWED_NOTHING, OWED_PLAYER, OWED_BOX, OWED_GOAL = range(4)
@@ -313,21 +316,45 @@ def owed_marks(board: Board) -> list[int]:
     return marks
 
 
+def _symmetries() -> tuple[Callable[[bytearray], tuple[int, ...]], ...]:
+    """What takes the 64 cells of a board's 8 mirrored and turned variants from its own, the board as it is included."""
+    square = [[row * SIDE + column for column in range(SIDE)] for row in range(SIDE)]
+    views: list[Callable[[bytearray], tuple[int, ...]]] = []
+    for _ in range(4):
+        square = [list(line) for line in zip(*reversed(square), strict=True)]
+        views += [itemgetter(*chain(*square)), itemgetter(*chain(*reversed(square)))]
+    return tuple(views)
+
+
+_SYMMETRIES = _symmetries()
+
+
+def board_identity(board: Board) -> bytes:
+    """64 kinds with the player among them: the same for boards that are mirror images or turned by quarters, and for
+    no others. Splits are parted by it and leaks are looked for by it."""
+    cells = bytearray(board.cells)
+    cells[board.player] = PLAYER
+    return bytes(min(view(cells) for view in _SYMMETRIES))
+
+
 def generate_level(level_seed: int) -> Level:
     """The level of a seed: same seed, same level.
 
     Cells are drawn one after the other in wipe order, each by what lies beside it and what is owed (`owed_marks`), and
-    the board is kept if it can be solved, as nearly all can. So a model that sees no further dreams boards that are
-    mostly fine too: pillars stand alone, away from the border; a box has four open sides; a goal is in no corner; box
-    and goal take turns. A key comes in the first column or not at all, and means that a wall with its door will cross
-    the board.
-    A board belongs to one split alone: it is kept only where its checksum falls to the split of the seed.
+    the board is kept if it can be solved, as nearly all can, and is not too easy. So a model that sees no further
+    dreams boards that are mostly fine too: pillars stand alone, away from the border; a box has four open sides; a goal
+    is in no corner; box and goal take turns. A key comes in the first column or not at all, and means that a wall with
+    its door will cross the board.
+    A board and its mirror images belong to one split alone: it is kept only where the checksum of what they share falls
+    to the split of the seed.
     """
     draw = random.Random(level_seed)
     share = next((i for i, seeds in enumerate(SPLITS.values()) if level_seed in seeds), 0)
     while True:
         board = draw_board(draw)
-        if not board_is_well_formed(board) or crc32(bytes([board.player]) + board.cells) % len(SPLITS) != share:
+        if not board_is_well_formed(board) or crc32(board_identity(board)) % len(SPLITS) != share:
+            continue
+        if DOOR in board.cells and board.cells.count(BOX) == 1 and draw.random() < _DRAWN_AGAIN:
             continue
         pushes = solve_pushes(position_of(board), _GENERATOR_NODES)
         if pushes is not None and _SHORTEST <= len(pushes) <= _LONGEST:
@@ -362,7 +389,7 @@ def _locked_entrance(draw: random.Random) -> dict[int, int]:
     """A key in the first column, and a wall with a door across the board: cells and their kinds. `random()` alone is
     drawn: its stream is the same in every Python."""
     key = SIDE * (1 + int(draw.random() * (SIDE - 3))) + 1
-    door = SIDE * (2 + int(draw.random() * (SIDE - 4))) + _DIVIDER
+    door = SIDE * (1 + int(draw.random() * (SIDE - 2))) + _DIVIDER
     divider = {row * SIDE + _DIVIDER: WALL for row in range(1, SIDE - 1)}
     return {**divider, key: KEY, door: DOOR}
 
@@ -370,21 +397,27 @@ def _locked_entrance(draw: random.Random) -> dict[int, int]:
 def _shares(cells: bytearray, cell: int, boxes: int, goals: int) -> list[tuple[int, float]]:
     """The kinds that may come at `cell`, but for floor, and how likely each is. What comes after `cell` is floor yet,
     but for the border."""
-    column = cell % SIDE
+    row, column = divmod(cell, SIDE)
     beside = {cells[cell + step] for step in STEPS}
     closed = [cells[cell + step] in (WALL, DOOR) for step in STEPS]
     in_corner = (closed[0] or closed[1]) and (closed[2] or closed[3])
     last = column - (SIDE - 3)  # 0 in the last column that a box may come in, 1 in the last for a goal
+    left = max(1, row - 1 if column % 2 else SIDE - 2 - row)  # rows that the column still has for a box, this one too
     shares = []
-    # What a board can't do without gets likelier as the room for it ends; a last pair is hardly begun there.
+    # What a board can't do without gets likelier as the room for it ends, until it must come; a last pair is hardly
+    # begun there. The first box is as likely in each place of the last two columns.
     if boxes > goals and not in_corner and BOX not in beside:
-        shares.append((GOAL, 0.14 if last < 0 else 0.25 if last == 0 else 0.5))
+        shares.append((GOAL, 0.14 if last < 0 else 0.25 if last == 0 else max(0.5, 1 / left)))
     if boxes <= goals and boxes < MOST_PAIRS and not any(closed) and GOAL not in beside:
-        begins = 0.5 if not goals and last >= -1 else 0.22 if last < 0 else 0.1
-        shares.append((BOX, 0.5 if goals > boxes else begins))
+        if goals > boxes:
+            shares.append((BOX, 0.3 if last < 0 else max(0.5, 1 / left)))
+        elif boxes or last < -1:
+            shares.append((BOX, 0.2 if last < 0 else 0.1))
+        else:
+            shares.append((BOX, 1 / (left + (SIDE - 4 if last < 0 else 0))))
     if boxes == goals < MOST_PAIRS and last < -1 and not in_corner and BOX not in beside:
-        shares.append((GOAL, 0.06))
+        shares.append((GOAL, 0.1))
     slantwise = [cells[cell + down + across] in (WALL, DOOR) for down in STEPS[:2] for across in STEPS[2:]]
     if not any(closed + slantwise) and BOX not in beside:
-        shares.append((WALL, 0.18))
+        shares.append((WALL, 0.22))
     return shares

@@ -31,6 +31,7 @@ from training.worlds.puzzle_levels import (
     WIPE_RANK,
     Board,
     Position,
+    board_identity,
     board_is_valid,
     board_is_well_formed,
     draw_board,
@@ -106,7 +107,7 @@ def test_levels_keep_to_the_layout_that_makes_them_easy_to_sample() -> None:
     share = np.mean([DOOR in level.board.cells for level in LEVELS])
     assert 0.3 < share < 0.5
     assert {level.board.cells.count(BOX) for level in LEVELS} == {1, 2, 3}
-    assert len({level.board for level in LEVELS}) >= 285
+    assert len({level.board for level in LEVELS}) >= 297
 
 
 def test_every_cell_of_the_wipe_lies_beside_the_one_before() -> None:
@@ -137,9 +138,34 @@ def test_the_door_matters() -> None:
         assert solve(Board(bricked, level.board.player)) is None
 
 
-def test_no_board_belongs_to_two_splits() -> None:
-    boards = [{generate_level(seed).board for seed in seeds[:200]} for seeds in SPLITS.values()]
-    assert not boards[0] & boards[1] and not boards[1] & boards[2] and not boards[0] & boards[2]
+def variants(board: Board) -> set[Board]:
+    """The board's mirror images and quarter turns, itself included."""
+    kinds = np.frombuffer(board.cells, np.uint8).reshape(SIDE, SIDE)
+    player = np.arange(CELLS).reshape(SIDE, SIDE) == board.player
+    turned = [(np.rot90(kinds, turns), np.rot90(player, turns)) for turns in range(4)]
+    turned += [(cells.T, place.T) for cells, place in turned]
+    return {Board(cells.tobytes(), int(place.argmax())) for cells, place in turned}
+
+
+def test_a_boards_identity_is_that_of_its_mirror_images_and_of_no_other_board() -> None:
+    open_rooms = 0
+    for level in LEVELS:
+        boards = variants(level.board)
+        assert {board_identity(board) for board in boards} == {board_identity(level.board)}
+        others = {board for board in boards if board.player == ENTRANCE}
+        open_rooms += len(others) == 2 and DOOR not in level.board.cells
+    assert open_rooms > 50, "a board may well have a mirror image with the player in the same place"
+    groups = {frozenset(variants(level.board)) for level in LEVELS}
+    assert len({board_identity(level.board) for level in LEVELS}) == len(groups)
+    board = LEVELS[0].board
+    assert board_identity(board) != board_identity(Board(board.cells, WIPE_ORDER[WIPE_RANK[ENTRANCE] + 1]))
+
+
+def test_no_board_belongs_to_two_splits_not_even_mirrored() -> None:
+    splits = [
+        set[Board]().union(*(variants(generate_level(seed).board) for seed in seeds[:400])) for seeds in SPLITS.values()
+    ]
+    assert not splits[0] & splits[1] and not splits[1] & splits[2] and not splits[0] & splits[2]
 
 
 def test_the_solver_works_from_any_state() -> None:
