@@ -115,6 +115,8 @@ class _Graph:
         # A bias that is all zeros is left out: these layers have none.
         layers = [node for node in graph.node if node.op_type in ("Gemm", "Conv")]
         self._plain = {node.input[1] for node in layers if len(node.input) == 2}
+        # Of two that are equal the exporter keeps one, under one of their names.
+        self._biases = {node.input[1]: node.input[2] for node in layers if len(node.input) == 3}
 
     def named(self, name: str) -> Tensor | None:
         """The constant of that parameter, float32 or as stored; None where there is none."""
@@ -123,6 +125,9 @@ class _Graph:
         layer, _, kind = name.rpartition(".")
         if kind == "bias" and f"{layer}.weight" in self._plain:
             return torch.zeros(self._constants[f"{layer}.weight"].dims[0])
+        shared = self._biases.get(f"{layer}.weight")
+        if kind == "bias" and shared is not None and shared in self._constants:
+            return self._tensor(shared)
         return self._transposed(f"{layer}.bias") if kind == "weight" else None
 
     def shaped(self, like: Tensor) -> Tensor | None:

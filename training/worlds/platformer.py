@@ -42,11 +42,9 @@ RESPAWN_SCREEN_X = 40
 ALIVE, DEAD, CHEER = 0, 1, 2
 NO_ENEMY, WALKING, SQUASHED, GONE = 0, 1, 2, 6  # squashed for the ticks 2, 3, 4, 5
 BANNER_TOP, BANNER_STEP = 24, 2  # pixels
-# A column with one of these coming into view is an event of its own, so that data is drawn from there: they are rare or
-# hard to draw.
-ENTERING = (
-    Op.UP1, Op.UP2, Op.DOWN1, Op.DOWN2, Op.SPIKE, Op.FLAG, Op.ENEMY, Op.COIN_HIGH, Op.BLOCK, Op.BRICK, Op.PLANK, Op.PIT,
-)  # fmt: skip
+# A column with one of these coming into view is an event of its own, so that data is drawn from there: they are the
+# rarest. Were the rest events too, deaths would hardly be drawn.
+ENTERING = (Op.UP1, Op.UP2, Op.DOWN1, Op.DOWN2, Op.SPIKE, Op.FLAG)
 _MARGIN = 16  # of the canvas, so that sprites need no clipping
 _STRIP = (RING + VIEW) * 8  # the first columns are drawn again behind the last, so that every view is one slice
 
