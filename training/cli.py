@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import time
 from dataclasses import asdict
@@ -45,6 +46,7 @@ def collect(
     out: Annotated[Path, typer.Option(help="the data set's folder; collecting goes on where it stopped")],
     split: Annotated[str, typer.Option(help="level seeds: train, choose or report")] = "train",
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    processes: Annotated[int | None, typer.Option(min=1, help="that play; one a core if not given")] = None,
     measure: Annotated[bool, typer.Option(help="then measure reading: frames a second and memory")] = False,
     json_file: JsonFile = None,
 ) -> None:
@@ -61,6 +63,7 @@ def collect(
             split=split,
             seed=seed,
             progress=lambda report: line.update(report.frames / report.target, report.note),
+            processes=processes or os.cpu_count() or 1,
         )
     figures: dict[str, Any] = {"collect": asdict(report) | {"bytes_per_frame": report.bytes_per_frame}}
     if measure:

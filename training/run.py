@@ -7,6 +7,7 @@ part goes on from where an earlier, stopped run left it. Refuses figures: they a
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,6 +62,7 @@ class Run:
                 num_envs=data.num_envs,
                 episode_ticks=data.episode_ticks,
                 progress=lambda report: line.update(report.frames / report.target, report.note),
+                processes=os.cpu_count() or 1,
             )
         if not report.complete:
             raise KeyboardInterrupt  # collecting ends quietly on an interrupt; a run must not go on with less data

@@ -6,9 +6,12 @@ from (seed, number). So a run that was stopped goes on by making the shards that
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -125,8 +128,10 @@ def collect(
     segment_ticks: int = 128,
     policy: str = "mixture",
     progress: OnShard | None = None,
+    processes: int = 1,
 ) -> CollectReport:
-    """Play `frames` transitions (rounded up to whole shards) into `out`, going on where an earlier run stopped.
+    """Play `frames` transitions (rounded up to whole shards) into `out`, going on where an earlier run stopped, in so
+    many `processes`: what is played doesn't hang on them.
 
     `progress` is called after every shard. A keyboard interrupt ends the run with the shards that
     are whole. Raises BadInput.
@@ -145,21 +150,48 @@ def collect(
             have[0], card.frames, have[1], have[2], have[3], time.monotonic() - began, events, complete
         )
 
+    def count(number: int, new: bool) -> None:
+        path = shard_path(out, number)
+        index, counts = shard_index(path, card)
+        played = int(index["ticks"].sum())
+        totals[:] += counts
+        have[:] = have[0] + played, have[1] + path.stat().st_size, have[2] + 1, have[3] + new * played
+        if progress is not None:
+            progress(report(complete=have[2] == card.shards))
+
+    missing = [number for number in range(card.shards) if not shard_path(out, number).exists()]
     try:
-        for number in range(card.shards):
-            path = shard_path(out, number)
-            new = not path.exists()
-            if new:
-                write_shard(path, play_shard(card, number))
-            index, counts = shard_index(path, card)
-            played = int(index["ticks"].sum())
-            totals += counts
-            have = [have[0] + played, have[1] + path.stat().st_size, have[2] + 1, have[3] + new * played]
-            if progress is not None:
-                progress(report(complete=number + 1 == card.shards))
+        for number in sorted(set(range(card.shards)) - set(missing)):
+            count(number, new=False)
+        for number in _make_shards(card, out, missing, processes):
+            count(number, new=True)
     except KeyboardInterrupt:
         return report(complete=False)
     return report(complete=True)
+
+
+def _make_shards(card: DataSetCard, out: Path, numbers: Sequence[int], processes: int) -> Iterator[int]:
+    """Play and write shards; gives the number of each that is whole."""
+    if processes == 1 or len(numbers) < 2:
+        for number in numbers:
+            yield _make_shard(card, out, number)
+        return
+    pool = ProcessPoolExecutor(min(processes, len(numbers)), get_context("spawn"), _leave_interrupts)
+    try:
+        for made in as_completed([pool.submit(_make_shard, card, out, number) for number in numbers]):
+            yield made.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _make_shard(card: DataSetCard, out: Path, number: int) -> int:
+    write_shard(shard_path(out, number), play_shard(card, number))
+    return number
+
+
+def _leave_interrupts() -> None:
+    """To the process that started this one: a shard that was begun is ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def play_shard(card: DataSetCard, number: int) -> list[PackedSegment]:

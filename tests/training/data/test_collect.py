@@ -169,3 +169,11 @@ def test_progress_tells_of_every_shard(tmp_path: Path) -> None:
     assert len(notes) == 2
     assert notes[-1].startswith("900 of 900 frames")
     assert "bytes a frame" in notes[-1]
+
+
+def test_several_processes_play_what_one_plays(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    alone = collect("puzzle", 384, one, num_envs=2, episode_ticks=64)
+    together = collect("puzzle", 384, two, num_envs=2, episode_ticks=64, processes=2)
+    assert alone.events == together.events and alone.shards == together.shards == 3
+    assert contents(one) == contents(two)
