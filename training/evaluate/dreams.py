@@ -133,6 +133,8 @@ def _filled(tiles: Ints) -> Ints | None:
         except ValueError:
             # What a column hides may be its ground: nothing is said of the next then.
             said = np.where(seen[:FRIEZE] == HIDDEN, EMPTY, seen[:FRIEZE])
+        except IndexError:
+            return None  # steps that lead out of the screen are never told
         taken = (said == COIN) & (seen[:FRIEZE] == EMPTY)
         if ((seen[:FRIEZE] != said) & (seen[:FRIEZE] != HIDDEN) & ~taken).any():
             return None

@@ -17,7 +17,7 @@ from models.actions import Action
 from training.worlds import platformer_art as art
 from training.worlds import platformer_levels as levels
 from training.worlds.base import FRAME_SIZE, Frames, SimulatedWorld, Snapshot
-from training.worlds.platformer_levels import BODY_HEIGHT, BODY_WIDTH, COYOTE, EARTH, EMPTY, FRIEZE, ROWS, Gravity, Op
+from training.worlds.platformer_levels import BODY_HEIGHT, BODY_WIDTH, COYOTE, EARTH, EMPTY, FRIEZE, ROWS, Gravity
 from training.worlds.platformer_physics import (
     Beetles,
     Bodies,
@@ -42,16 +42,8 @@ RESPAWN_SCREEN_X = 40
 ALIVE, DEAD, CHEER = 0, 1, 2
 NO_ENEMY, WALKING, SQUASHED, GONE = 0, 1, 2, 6  # squashed for the ticks 2, 3, 4, 5
 BANNER_TOP, BANNER_STEP = 24, 2  # pixels
-# A column with one of these coming into view is an event of its own, so that data is drawn from there: they are the
-# rarest. Were the rest events too, deaths would hardly be drawn.
-ENTERING = (Op.UP1, Op.UP2, Op.DOWN1, Op.DOWN2, Op.SPIKE, Op.FLAG)
 _MARGIN = 16  # of the canvas, so that sprites need no clipping
 _STRIP = (RING + VIEW) * 8  # the first columns are drawn again behind the last, so that every view is one slice
-
-
-def _entry(op: Op) -> str:
-    """The event of a column with `op` coming into view."""
-    return f"enters_{op.name.lower()}"
 
 
 def _mix(value: Ints) -> Ints:
@@ -97,7 +89,7 @@ class Platformer(SimulatedWorld):
     gravity: ClassVar[Gravity] = EARTH
     event_names: ClassVar[tuple[str, ...]] = (
         "death_spike", "death_pit", "death_enemy", "respawn", "stomp", "coin", "flag", "jump", "land", "biome",
-        "blocked", *(_entry(op) for op in ENTERING),
+        "blocked",
     )  # fmt: skip
     scripts: ClassVar[dict[str, list[tuple[Action, int]]]] = {
         "stroll": [(Action.RIGHT, 14), (Action.RIGHT_JUMP, 10), (Action.RIGHT, 22), (Action.RIGHT_JUMP, 16)],
@@ -110,13 +102,13 @@ class Platformer(SimulatedWorld):
 
     # What comes in at the right edge is learnt from who gets on.
     policy_shares: ClassVar[dict[str, float] | None] = {
-        "expert": 0.1,
-        "noisy_expert": 0.3,
-        "biased": 0.15,
-        "sticky": 0.25,
+        "expert": 0.05,
+        "noisy_expert": 0.2,
+        "biased": 0.2,
+        "sticky": 0.45,  # goes left as often as right
         "hold": 0.05,
-        "random": 0.05,
-        "scripted": 0.1,
+        "random": 0.02,
+        "scripted": 0.03,
     }
 
     _STATE: ClassVar[tuple[str, ...]] = (
@@ -135,7 +127,6 @@ class Platformer(SimulatedWorld):
         self._steers = np.array(steers, np.int64)
         self._jumps = np.array([Action.JUMP.value in a.value for a in self.actions])
         self._bits = {name: np.uint32(self.event_bit(name)) for name in self.event_names}
-        self._entry_bits = np.array([self._bits.get(_entry(op), 0) for op in Op], np.uint32)
         self._events = np.zeros(num_envs, np.uint32)
         self._planner = Planner(num_envs, self.actions)
         self._reset_copies(np.arange(num_envs, dtype=np.int64))
@@ -205,11 +196,7 @@ class Platformer(SimulatedWorld):
                 return
             for i in short:
                 self._make_column(int(i))
-            # The newest column awaits its rune out of sight, so the one before it is what has come into view.
-            entered = self.columns_made[short] - 2
-            self._draw_columns(short, entered)
-            runes = self.tiles[short, (entered - 1) % RING, FRIEZE]
-            self._events[short] |= self._entry_bits[runes - levels.RUNE]
+            self._draw_columns(short, self.columns_made[short] - 2)  # the newest awaits its rune, out of sight
 
     def _make_column(self, i: int) -> None:
         """Append one column: the newest one's rune makes its tiles, the level gives its own rune."""

@@ -51,11 +51,6 @@ def names(world: Platformer, mask: int) -> set[str]:
     return {name for name in world.event_names if mask & world.event_bit(name)}
 
 
-def met(world: Platformer, mask: int) -> set[str]:
-    """The same, but for what came into view meanwhile."""
-    return {name for name in names(world, mask) if not name.startswith("enters_")}
-
-
 def test_same_seed_and_actions_give_same_frames() -> None:
     one, two = Platformer(6, "choose"), Platformer(6, "choose")
     first, _ = one.reset(seed=7)
@@ -164,14 +159,14 @@ def test_a_pit_kills_and_the_player_comes_back_from_above() -> None:
 
 def test_a_spike_kills() -> None:
     world = scene(spike=(8, levels.HOME_ROW - 1, levels.SPIKE))
-    assert met(world, play(world, (RIGHT, 16))) == {"death_spike"}
+    assert names(world, play(world, (RIGHT, 16))) == {"death_spike"}
     assert world.state[0] == DEAD
 
 
 def test_a_coin_vanishes_when_taken() -> None:
     world = scene(coin=(7, levels.HOME_ROW - 2, levels.COIN))
     drawn = world.render_frames()[0, 80:88, 56:64].copy()
-    assert met(world, play(world, (RIGHT, 20))) == {"coin"}
+    assert names(world, play(world, (RIGHT, 20))) == {"coin"}
     assert world.tiles[0, 7, levels.HOME_ROW - 2] == levels.EMPTY
     assert (drawn == 10).any()  # it was gold
     at = 56 - int(world.camera[0])
@@ -180,7 +175,7 @@ def test_a_coin_vanishes_when_taken() -> None:
 
 def test_a_wall_blocks() -> None:
     world = scene(block=(7, levels.HOME_ROW - 1, levels.BLOCK))
-    assert met(world, play(world, (RIGHT, 20))) == {"blocked"}
+    assert names(world, play(world, (RIGHT, 20))) == {"blocked"}
     assert world.x[0] == 7 * 8 - levels.BODY_WIDTH
 
 
@@ -192,7 +187,7 @@ def put_enemy(world: Platformer, x: int, right: int = 0) -> None:
 def test_walking_into_an_enemy_kills() -> None:
     world = scene()
     put_enemy(world, 64)
-    assert met(world, play(world, (RIGHT, 10))) == {"death_enemy"}
+    assert names(world, play(world, (RIGHT, 10))) == {"death_enemy"}
 
 
 def test_falling_on_an_enemy_squashes_it_for_four_visible_ticks() -> None:
@@ -233,7 +228,7 @@ def test_a_flag_is_cheered_once() -> None:
         seen |= play(world, (RIGHT, 1))
         if world.state[0] == CHEER:
             break
-    assert met(world, seen) == {"flag"}
+    assert names(world, seen) == {"flag"}
     ticks = 0
     while world.state[0] == CHEER:
         seen = play(world, (RIGHT_JUMP, 1))
@@ -247,24 +242,6 @@ def test_tiles_ahead_begin_at_the_players_column() -> None:
     world = scene(coin=(6, 8, levels.COIN))
     ahead = world.tiles_ahead(10)
     assert ahead.shape == (1, 16, 10) and ahead[0, 8, 1] == levels.COIN and ahead[0, 8, 0] == levels.EMPTY
-
-
-def test_a_column_coming_into_view_is_an_event_at_the_tick_that_shows_its_first_pixels() -> None:
-    world, rng = Platformer(16), np.random.default_rng(5)
-    world.reset(seed=4)
-    entries = sum(world.event_bit(name) for name in world.event_names if name.startswith("enters_"))
-    counted = dict.fromkeys(module.ENTERING, 0)
-    for _ in range(300):
-        last = (world.camera + 127) // 8  # the column that the screen's right edge is in
-        events = world.step(mixed(world, rng))[4]["events"]
-        for i in np.arange(16):
-            column = int(world.camera[i] + 127) // 8
-            op = levels.Op(int(world.tiles[i, (column - 1) % RING, levels.FRIEZE]) - levels.RUNE)
-            told = column > last[i] and op in counted
-            assert int(events[i]) & entries == (world.event_bit(f"enters_{op.name.lower()}") if told else 0)
-            if told:
-                counted[op] += 1
-    assert min(counted.values()) > 0
 
 
 def test_a_visible_column_follows_from_its_left_neighbour() -> None:
