@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from training.muon import Muon, orthogonalise, split_parameters
+from training.muon import Muon, orthogonalise, orthogonalise_all, split_parameters
 
 
 def test_an_update_has_all_its_singular_values_near_one() -> None:
@@ -9,6 +9,15 @@ def test_an_update_has_all_its_singular_values_near_one() -> None:
     for shape in ((16, 64), (64, 16)):
         values = torch.linalg.svdvals(orthogonalise(torch.randn(shape)))
         assert 0.6 < float(values.min()) <= float(values.max()) < 1.3
+
+
+def test_together_they_are_as_each_would_be_alone() -> None:
+    torch.manual_seed(0)
+    alone = [torch.randn(shape) for shape in ((16, 64), (64, 16), (8, 8), (3, 40))]
+    for matrix, together in zip(alone, orthogonalise_all(alone), strict=True):
+        stretched = orthogonalise(matrix) * max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
+        assert together.shape == matrix.shape
+        torch.testing.assert_close(together, stretched, atol=1e-4, rtol=0)
 
 
 def test_it_finds_the_minimum_of_a_badly_scaled_problem() -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
+from models.dynamics import DynamicsModel
 from models.manifest import BadInput
 from training.data.batches import Batch, Windows
 from training.data.collect import collect
@@ -92,6 +93,30 @@ def test_a_raised_budget_goes_on_from_before_the_decay(data: Path, tmp_path: Pat
     fresh = _run(data, tmp_path / "fresh", _preset(8, 1, decay=0.5))
     fresh.train_tokenizer(accelerator)
     assert _same(longer.folder / "tokenizer.pt", fresh.folder / "tokenizer.pt", "model")
+
+
+def test_a_checkpoint_tells_every_device_it_was_trained_on(data: Path, tmp_path: Path) -> None:
+    _run(data, tmp_path / "run", _preset(2, 1)).train_tokenizer(Accelerator(cpu=True))
+    path = tmp_path / "run" / "tokenizer.pt"
+    torch.save({**load_state(path), "device": "NVIDIA H200"}, path)
+    for steps in (3, 4):
+        report = _run(data, tmp_path / "run", _preset(steps, 1)).train_tokenizer(Accelerator(cpu=True))
+        assert report.device == read_spent(path).device == "NVIDIA H200, cpu"
+
+
+def test_a_stage_is_compiled_where_the_preset_says_so(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[torch.nn.Module] = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module, **_: compiled.append(module))
+    preset = _preset(1, 1)
+    run = _run(data, tmp_path / "run", preset)
+    run.train_tokenizer(Accelerator(cpu=True))
+    assert not compiled
+    stage = preset.dynamics.stage.model_copy(update={"compiled": True})
+    preset = preset.model_copy(update={"dynamics": preset.dynamics.model_copy(update={"stage": stage})})
+    _run(data, tmp_path / "run", preset).train_dynamics(Accelerator(cpu=True))
+    assert [type(module) for module in compiled] == [DynamicsModel]
 
 
 def test_training_lowers_the_loss_and_the_average_follows(data: Path, tmp_path: Path) -> None:
