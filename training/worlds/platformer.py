@@ -280,8 +280,7 @@ class Platformer(SimulatedWorld):
         after = move(self._ground(), self._bodies(), steer, jump)
         self._mark("jump", jump & (self.coyote > 0) & ~dead)
         self._mark("land", after.on_ground & ~self.on_ground & ~dead)
-        stuck = (steer != 0) & (after.x == self.x) & (after.vx == 0) & (self.vx + steer != 0)
-        self._mark("blocked", stuck & ~dead)
+        self._mark("blocked", (steer * self.vx > 0) & (after.vx == 0) & ~dead)  # the tick of the bump, no later ones
         self.facing = np.where(steer > 0, 1, np.where(steer < 0, 0, self.facing))
         self.x, self.vx = np.where(dead, self.x, after.x), np.where(dead, 0, after.vx)
         self.y, self.beat = np.where(dead, self.y, after.y), np.where(dead, self.beat, after.beat)
