@@ -24,8 +24,8 @@ from training.data.shards import INDEX, Index, read_part
 RARE_SHARE = 0.01  # an event of fewer ticks than this share is rare, the more so the fewer
 IDLE_WEIGHT = 0.05  # of a segment in which no pixel changes
 QUIET_WEIGHT = 0.25  # of one in which hardly any does, rising to 1 where every second picture or more is new
-READERS = max(1, min(8, (os.cpu_count() or 1) // 2))  # threads: a GPU takes batches faster than one core reads them
 STUCK_WEIGHT = 0.25  # of a segment that is mostly beyond winning
+READERS = max(1, min(8, (os.cpu_count() or 1) // 2))  # threads: a GPU takes batches faster than one core reads them
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 from training.evaluate.dreams import find_solved, measure_dreamt_boards, measure_dreamt_screens, screen_fault
 from training.evaluate.footage import find_moments
 from training.worlds import platformer_art as art
+from training.worlds import platformer_levels as levels
 from training.worlds.platformer import Platformer
 
 
@@ -53,3 +54,16 @@ def test_faults_of_a_screen(screen: np.ndarray[Any, Any]) -> None:
     mush = screen.copy()
     mush[120:] = np.random.default_rng(0).integers(0, 16, (8, 128))
     assert screen_fault(mush) == "frieze unreadable"
+
+
+def test_a_rune_that_leads_out_of_the_screen_is_a_fault() -> None:
+    def drawn(columns: list[bytes]) -> np.ndarray[Any, Any]:
+        tiles = art.tile_set()[np.frombuffer(b"".join(columns), np.uint8).reshape(16, 16)]
+        tiles = tiles.transpose(1, 2, 0, 3).reshape(128, 128)
+        picture: np.ndarray[Any, Any] = np.where(tiles == art.CLEAR, art.SKY, tiles)
+        return picture
+
+    lowest = levels.columns_of([levels.Op.DOWN1, *[levels.Op.FLAT] * 15], 0)[1:]
+    assert screen_fault(drawn(lowest)) is None
+    lowest[8] = lowest[8][: levels.FRIEZE] + bytes([levels.RUNE + levels.Op.DOWN2])
+    assert screen_fault(drawn(lowest)) == "not as its rune said"
