@@ -238,7 +238,7 @@ def train(this: Adaptation, accelerator: Accelerator) -> Networks:
     adapt_dynamics(preset, tokenizer, source.dynamics, (known, actions), feed, this.folder, accelerator)
     tokenizer = tokenizer.cpu()
     dynamics = load_dynamics(preset, tokenizer, len(actions), this.folder)
-    return Networks(tokenizer, dynamics, Sampling(preset.export.min_p, preset.export.shared_noise))
+    return Networks(tokenizer, dynamics, Sampling.of(preset.export))
 
 
 def adapt_tokenizer(

@@ -106,7 +106,7 @@ def train_base(this: BaseRun, out: Path) -> Manifest:
     feed = this.feed(preset.dynamics.stage, accelerator)
     train_dynamics(preset, tokenizer, len(Action), feed, this.folder, accelerator)
     dynamics = load_dynamics(preset, tokenizer.cpu(), len(Action), this.folder)
-    networks = Networks(tokenizer, dynamics, Sampling(preset.export.min_p, preset.export.shared_noise))
+    networks = Networks(tokenizer, dynamics, Sampling.of(preset.export))
     identity, half_states = identity_of(this.worlds()), preset.export.half_states
     with accelerator.main_process_first():
         if accelerator.is_main_process:

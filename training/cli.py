@@ -282,7 +282,7 @@ def evaluate(
     teacher: Annotated[Path | None, typer.Option(help="metrics of its teacher: what it has kept is added")] = None,
     control: Annotated[Path | None, typer.Option(help="metrics of the model trained on data alone")] = None,
     speedup: Annotated[float | None, typer.Option(min=0, help="its speed, as a multiple of the teacher's")] = None,
-    threads: Annotated[int | None, typer.Option(min=1)] = None,
+    worlds: Annotated[int | None, typer.Option(min=1, help="played at a time; one a core if not given")] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Measure a checkpoint through its own graphs, on levels that it wasn't trained on."""
@@ -303,7 +303,7 @@ def evaluate(
         command=f"dreamcade-train evaluate --world {folder.name}{' --quick' * quick}"
         + f" --split {split}" * (split != "report")
         + (f" --frames {frames}" if frames is not None else ""),
-        threads=threads,
+        worlds=worlds,
         training_data=data or [],
         progress=lambda line: console.print(f"{time.monotonic() - began:5.0f} s  {line}", highlight=False),
     )
@@ -338,10 +338,12 @@ def evaluate_teacher(
     from training.evaluate.evaluate import measure
     from training.evaluate.extent import extent_of
     from training.evaluate.teacher_world import TeacherWorld
+    from training.export import Sampling
 
     this, console, began = _run(world, preset, run, {}), Console(stderr=True), time.monotonic()
     tokenizer, model = this.teacher()
-    playable = TeacherWorld(tokenizer, model, this.preset.teacher.passes, this.preset.export.min_p)
+    floors = Sampling.of(this.preset.export).floors(model.config.grid)
+    playable = TeacherWorld(tokenizer, model, this.preset.teacher.passes, floors)
     metrics = measure(
         playable,
         world,
@@ -397,6 +399,30 @@ def run_all(
     manifest = run(this, out)
     _show({"world": str(out), "digest": manifest.digest}, json_file)
     Console().print(f"play it: dreamcade play --world {out}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def pack(
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="folder for the pieces, of at most 16 MiB each, and their list")],
+) -> None:
+    """A run's state in pieces, to go on elsewhere: checkpoints and curves, without the data."""
+    from training.pieces import pack as pack_run
+
+    made = pack_run(run, out)
+    Console().print(f"{len(made.files)} files in {len(made.pieces)} pieces", highlight=False)
+
+
+@app.command()
+def unpack(
+    pieces: Annotated[Path, typer.Option("--from", help="folder of the pieces")],
+    run: RunFolder,
+) -> None:
+    """Put a run's state together again; its stages then go on where they were."""
+    from training.pieces import unpack as unpack_run
+
+    made = unpack_run(pieces, run)
+    Console().print(f"{len(made.files)} files from {len(made.pieces)} pieces", highlight=False)
 
 
 @app.command()

@@ -110,7 +110,7 @@ def build_rung(rung: Rung, starts: Starts, folder: Path) -> Manifest:
         world_version=simulated.version,
         created=datetime.now(UTC).date().isoformat(),
     )
-    networks = Networks(tokenizer, dynamics, Sampling(preset.export.min_p, preset.export.shared_noise))
+    networks = Networks(tokenizer, dynamics, Sampling.of(preset.export))
     return seal(networks, world, _enlarged(starts, rung.side), provenance, folder, parity_steps=PARITY_STEPS)
 
 

@@ -103,8 +103,7 @@ class Run:
         """What the run has trained so far, its dynamics model or its student: averaged weights."""
         tokenizer = load_tokenizer(self.preset, PICTURE, self.folder)
         dynamics = load_dynamics(self.preset, tokenizer, self._actions, self.folder, stage)
-        export = self.preset.export
-        return Networks(tokenizer, dynamics, Sampling(export.min_p, export.shared_noise))
+        return Networks(tokenizer, dynamics, Sampling.of(self.preset.export))
 
     def export(self, out: Path, stage: str | None = None) -> Manifest:
         """Graphs, start frames and manifest of what is trained so far, into `out`: of the preset's `ships`, or of
@@ -139,6 +138,7 @@ class Run:
             seed=self.preset.seed,
             rare_boost=self.preset.data.rare_boost,
             rare_share=self.preset.data.rare_share,
+            rarity=self.preset.data.rarity,
             rank=accelerator.process_index,
             world_size=accelerator.num_processes,
             version=world_class(self.world).version,

@@ -41,7 +41,7 @@ def read_networks(folder: Path, manifest: Manifest, preset: Preset) -> Networks:
     tokenizer = _read_tokenizer(config, _Graph(folder / graphs.encoder), _Graph(folder / graphs.decoder))
     shape = dynamics_config(preset, tokenizer, len(manifest.actions))
     dynamics = _read_dynamics(DynamicsModel(shape), _Graph(folder / graphs.step))
-    networks = Networks(tokenizer.eval(), dynamics.eval(), Sampling(preset.export.min_p, preset.export.shared_noise))
+    networks = Networks(tokenizer.eval(), dynamics.eval(), Sampling.of(preset.export))
     step = StepGraph(tokenizer, dynamics, networks.sampling).eval()
     colours = config.colours if config.pixels == "palette" else 256
     check_parity(tokenizer, step, folder, colours, PARITY_STEPS)

@@ -106,7 +106,7 @@ def _step_maker(manifest: Manifest, preset_name: str, run: Path | None) -> Calla
         shape = (manifest.height, manifest.width) + ((3,) if manifest.pixels == "rgb" else ())
         tokenizer = Tokenizer(tokenizer_config(preset, shape))
         dynamics = DynamicsModel(dynamics_config(preset, tokenizer, len(manifest.actions)))
-        sampling = Sampling(preset.export.min_p, preset.export.shared_noise)
+        sampling = Sampling.of(preset.export)
     found = [tuple(part.shape) for part in StepGraph(tokenizer, dynamics, sampling).initial_state()]
     wanted = [spec.shape for spec in manifest.state]
     if found != wanted or tokenizer.tokens != manifest.tokens:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +58,8 @@ class Windows:
 
     folders: data sets of the same world, version and picture size. window: T, transitions. batch_size: B.
     rare_boost: how much more weight a segment with the rarest events has than the 1 of one without; `rare_share` of the
-    windows from such a segment are placed over a rare event.
+    windows from such a segment are placed over a rare event. rarity: of events by name, 0 to 1, instead of how rare
+    they are: what is hard isn't always rare.
     shares: how much of the batches comes from each folder; by its frames when not given.
     rank, world_size: this process's place among several that share one sequence of batches.
     version: the world version that the data must be of, where known.
@@ -75,6 +77,7 @@ class Windows:
         world_size: int = 1,
         version: int | None = None,
         rare_share: float = 0.5,
+        rarity: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         if window < 1 or batch_size < 1 or seed < 0 or rare_boost < 0 or not 0 <= rank < world_size:
             raise ValueError("expected window, batch_size >= 1, seed, rare_boost >= 0 and 0 <= rank < world_size")
@@ -94,6 +97,10 @@ class Windows:
         self._index: Index = np.concatenate(indices)
         self.frames = int(self._index["ticks"].sum())
         self.rarity = _rarity(self._totals, self.frames)
+        for name, value in rarity.items():
+            if name not in self.card.event_names:
+                raise BadInput(f"rarity: {name}: expected one of {', '.join(self.card.event_names) or 'no events'}")
+            self.rarity[self.card.event_names.index(name)] = value
         self._cumulative = self._weigh(indices, rare_boost, shares)
 
     @property

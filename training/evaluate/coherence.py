@@ -14,7 +14,7 @@ import numpy as np
 from engine.autoplay import Autoplayer, StickyAutoplayer
 from training.evaluate.footage import Moment, Pictures, world_at
 from training.evaluate.interval import wilson
-from training.evaluate.neural_world import Playable
+from training.evaluate.neural_world import Playable, each
 from training.evaluate.readers.base import LOST_AFTER, Reader, RunLog
 from training.evaluate.readers.platformer import PlatformerReader
 from training.evaluate.readers.puzzle import PuzzleReader
@@ -30,7 +30,11 @@ def measure_coherence(
     playable: Playable, world_name: str, moments: Sequence[Moment], frames: int, watch: Watcher | None = None
 ) -> dict[str, Any]:
     """Sticky play from each moment for `frames` frames, or until the run is lost; beside it the simulator's."""
-    neural = [_play(playable, world_name, moment, number, frames, watch) for number, moment in enumerate(moments)]
+
+    def play(world: Playable, start: int, moment: Moment) -> RunLog:
+        return _play(world, world_name, moment, start, frames, watch)
+
+    neural = each(playable, play, moments)
     return {
         "autoplay": "sticky",
         "frames": frames,

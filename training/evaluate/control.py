@@ -13,7 +13,7 @@ from training.evaluate.fidelity import Colours, Floats, psnr_db
 from training.evaluate.footage import Clip, Moment, Pictures, world_at
 from training.evaluate.interval import bootstrap
 from training.evaluate.known import sight_of
-from training.evaluate.neural_world import Playable
+from training.evaluate.neural_world import Playable, each
 from training.worlds.registry import world_class
 
 TICKS = 4  # that each action is held
@@ -37,7 +37,7 @@ def measure_control(
     Actions with the same true pictures (a blocked way, a jump in the air) are one outcome. `chance` is what a model
     that draws an action blindly would reach, `chance_uniform` one in the number of actions.
     """
-    states = [_one_moment(playable, world_name, moment, number) for number, moment in enumerate(moments)]
+    states = each(playable, lambda world, number, moment: _one_moment(world, world_name, moment, number), moments)
     sums = np.stack([_score(state) for state in states]) if states else np.zeros((0, 3))
     right, tried, chance = sums.sum(0)
     figures = {

@@ -15,7 +15,7 @@ import numpy as np
 from engine.autoplay import ScriptAutoplayer
 from training.evaluate.footage import SPLIT, Moment, Pictures, stream_moments
 from training.evaluate.interval import wilson
-from training.evaluate.neural_world import Playable
+from training.evaluate.neural_world import Playable, each
 from training.evaluate.readers.platformer import camera_phase
 from training.evaluate.readers.platformer_screen import HIDDEN, UNKNOWN, Ints, read_map
 from training.evaluate.readers.puzzle import look
@@ -44,7 +44,7 @@ def find_solved(count: int, seed: int, split: str = SPLIT) -> list[Moment]:
 def measure_dreamt_boards(playable: Playable, moments: Sequence[Moment]) -> dict[str, Any]:
     """From each solved board, no key until the next one is there. `valid`: whole border, one player, one to three boxes
     and as many goals, key and door in order, and a solution."""
-    boards = [_next_board(playable, moment, number) for number, moment in enumerate(moments)]
+    boards = each(playable, lambda world, number, moment: _next_board(world, moment, number), moments)
     came = [board for board in boards if board is not None]
     valid = sum(board_is_valid(board) for board in came)
     return {
@@ -74,8 +74,7 @@ def measure_dreamt_screens(playable: Playable, starts: Sequence[Moment], frames:
     """A script plays `frames` frames from each start; each screen of which nothing was seen at the start or on the last
     screen is read. `valid`: every tile is one, each column is what the rune before it said, and it can be passed."""
     screens: list[str | None] = []
-    for number, start in enumerate(starts):
-        faults = _screens_of(playable, start, number, frames)
+    for faults in each(playable, lambda world, number, start: _screens_of(world, start, number, frames), starts):
         screens += faults or ["no new screen"]
     valid = screens.count(None)
     return {

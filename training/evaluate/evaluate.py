@@ -6,6 +6,7 @@ change the checkpoint.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -21,13 +22,14 @@ from training.evaluate.extent import FULL, Extent
 from training.evaluate.fidelity import PALETTE
 from training.evaluate.footage import CONTEXT
 from training.evaluate.leak import compare_levels
-from training.evaluate.neural_world import NeuralWorld, Playable
+from training.evaluate.neural_world import NeuralWorlds, Playable
 from training.evaluate.sections import Sections
 from training.worlds.base import SPLITS
 from training.worlds.registry import world_class
 
 SCHEMA = 1
 READ = ("platformer", "puzzle")
+THREADS = 1  # of each world: two cores that share one frame take more than half as long as one
 DIGITS = 6  # that figures are rounded to
 
 Progress = Callable[[str], None]
@@ -39,29 +41,34 @@ def evaluate(
     *,
     out: Path | None = None,
     command: str = "",
-    threads: int | None = None,
+    worlds: int | None = None,
     training_data: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Measure a checkpoint folder through its own graphs; `out` takes sheets, clips and plots. The levels are compared
-    with those of the data sets `training_data`. Raises BadInput."""
+    with those of the data sets `training_data`. So many `worlds` are played at a time, one a core if not given; how
+    many doesn't change a figure. Raises BadInput."""
     checkpoint = load_checkpoint(folder)
     _check_measurable(checkpoint.manifest)
     name = checkpoint.manifest.name
     levels = compare_levels(name, extent.all_copies(), extent.split, training_data) if training_data else None
-    backend = OnnxBackend(checkpoint, threads)
+    worlds = worlds or os.cpu_count() or 1
+    backends = [OnnxBackend(checkpoint, THREADS) for _ in range(worlds)]
     began = time.perf_counter()
     try:
-        backend.warm_up()
-        playable = NeuralWorld(checkpoint, backend, backend.info.threads)
+        for backend in backends:
+            backend.warm_up()
+        playable = NeuralWorlds(checkpoint, backends, THREADS)
         metrics = measure(playable, name, extent, out=out, progress=progress)
         metrics["protocol"] |= _origin(checkpoint, command) | {
             "levels": levels,
-            "backend": asdict(backend.info),
+            "backend": asdict(backends[0].info),
+            "worlds_at_a_time": worlds,
             "seconds": round(time.perf_counter() - began, 1),
         }
     finally:
-        backend.close()
+        for backend in backends:
+            backend.close()
     return metrics
 
 

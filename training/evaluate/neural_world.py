@@ -5,7 +5,10 @@ Owns priming on true frames and closed-loop steps; refuses to compare. What test
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +18,9 @@ from engine.backends.base import Backend
 from engine.checkpoint import Checkpoint
 from engine.noise import frame_noise
 from training.evaluate.footage import Moment, Pictures
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 class Playable(Protocol):
@@ -90,3 +96,40 @@ class NeuralWorld:
             self._decoder = ort.InferenceSession(str(self._decoder_path), options, providers=["CPUExecutionProvider"])
         decoded: Pictures = self._decoder.run(["picture"], {"tokens": self._backend.encode(picture)[None]})[0][0]
         return decoded
+
+
+class NeuralWorlds(NeuralWorld):
+    """Several of the same, to be played at a time by threads: graphs leave the interpreter free while they run. Played
+    as one, it is the first."""
+
+    def __init__(self, checkpoint: Checkpoint, backends: Sequence[Backend], threads: int) -> None:
+        """`threads` are each decoder's."""
+        super().__init__(checkpoint, backends[0], threads)
+        self._worlds = [self, *(NeuralWorld(checkpoint, backend, threads) for backend in backends[1:])]
+
+    def each(self, play: Callable[[Playable, int, Item], Made], items: Iterable[Item]) -> list[Made]:
+        """As the function `each`."""
+        free: SimpleQueue[NeuralWorld] = SimpleQueue()
+        for world in self._worlds:
+            free.put(world)
+
+        def play_one(number: int, item: Item) -> Made:
+            world = free.get()
+            try:
+                return play(world, number, item)
+            finally:
+                free.put(world)
+
+        pool = ThreadPoolExecutor(len(self._worlds), thread_name_prefix="worlds")
+        try:
+            return [made.result() for made in [pool.submit(play_one, *pair) for pair in enumerate(items)]]
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def each(playable: Playable, play: Callable[[Playable, int, Item], Made], items: Iterable[Item]) -> list[Made]:
+    """What `play(world, number, item)` makes of every item, in order. Each begins anew, so that it doesn't matter which
+    of several worlds it is played in, nor when."""
+    if isinstance(playable, NeuralWorlds):
+        return playable.each(play, items)
+    return [play(playable, number, item) for number, item in enumerate(items)]

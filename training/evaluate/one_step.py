@@ -11,7 +11,7 @@ from training.evaluate.fidelity import Floats
 from training.evaluate.footage import CONTEXT, Clip
 from training.evaluate.interval import bootstrap
 from training.evaluate.known import sight_of
-from training.evaluate.neural_world import Playable
+from training.evaluate.neural_world import Playable, each
 
 # Columns of a clip's sums
 _RIGHT, _CHANGED, _EXACT, _COPIED, _PIXELS, _LEVEL_RIGHT, _LEVEL_CHANGED, _TOKENS, _FRAMES = range(9)
@@ -23,7 +23,11 @@ def measure_one_step(playable: Playable, world_name: str, clips: Sequence[Clip],
     Pixels count where they could be known from the frame before; those that change in truth are the measure, since
     copying the last frame gets all others. Frames of a level change are counted apart.
     """
-    sums = np.stack([_one_clip(playable, world_name, clip, number, ticks) for number, clip in enumerate(clips)])
+
+    def predict(world: Playable, number: int, clip: Clip) -> Floats:
+        return _one_clip(world, world_name, clip, number, ticks)
+
+    sums = np.stack(each(playable, predict, clips))
     pooled = sums.sum(0)
     return {
         "changed_pixels": _share(pooled[_RIGHT], pooled[_CHANGED]),

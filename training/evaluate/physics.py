@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from training.evaluate.interval import wilson
-from training.evaluate.neural_world import Playable
+from training.evaluate.neural_world import Playable, each
 from training.evaluate.plays import TICKS, Cell, Play
 from training.evaluate.readers.platformer import PlatformerReader, Sighting
 from training.evaluate.readers.platformer_screen import coin_cells, find_beetles
@@ -61,8 +61,8 @@ def measure_physics(playable: Playable, moving: Sequence[Play], others: Sequence
     shows the player and the picture shows none, two, or one in the ground.
     """
     score = _Score()
-    for number, play in enumerate([*moving, *others]):
-        made = _Made(playable, play, number)
+    plays = [*moving, *others]
+    for number, (play, made) in enumerate(zip(plays, each(playable, _Made, plays), strict=True)):
         if number < len(moving):
             score.moving_ticks += play.moving
             if play.visible(POSITION_TICK):
@@ -109,7 +109,7 @@ def _figures(score: _Score) -> dict[str, Any]:
 class _Made:
     """A play as the model makes it, read tick by tick; entry 0 is the moment."""
 
-    def __init__(self, playable: Playable, play: Play, rng_seed: int) -> None:
+    def __init__(self, playable: Playable, rng_seed: int, play: Play) -> None:
         reader = PlatformerReader()
         playable.begin(play.clip.moment, rng_seed)
         reader.see(play.clip.moment.frames[-1], None)

@@ -15,7 +15,7 @@ from training.evaluate.fidelity import Colours, Floats, psnr_db
 from training.evaluate.footage import CONTEXT, Clip, Pictures
 from training.evaluate.interval import bootstrap
 from training.evaluate.known import sight_of
-from training.evaluate.neural_world import Playable
+from training.evaluate.neural_world import Playable, each
 
 HORIZONS = (1, 4, 10, 16, 32, 64)
 LEAST_KNOWN = 0.25  # of the frame; a clip with less is dropped at that horizon
@@ -34,7 +34,7 @@ def measure_rollout(
     playable: Playable, world_name: str, colours: Colours, clips: Sequence[Clip]
 ) -> tuple[dict[str, Any], list[Pictures]]:
     """Figures by horizon, and the frames that were made, clip by clip."""
-    made = [roll_out(playable, clip, number, HORIZONS[-1]) for number, clip in enumerate(clips)]
+    made = each(playable, lambda world, number, clip: roll_out(world, clip, number, HORIZONS[-1]), clips)
     sums = np.stack([_one_clip(world_name, colours, clip, got) for clip, got in zip(clips, made, strict=True)])
     figures = {str(horizon): _at_horizon(sums[:, number]) for number, horizon in enumerate(HORIZONS)}
     lively = sum(sight_of(world_name).lively(clip.notes) for clip in clips)

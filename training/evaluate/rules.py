@@ -14,7 +14,7 @@ import numpy as np
 
 from training.evaluate.footage import SPLIT, Flags, Moment, stream_moments, world_at
 from training.evaluate.interval import wilson
-from training.evaluate.neural_world import Playable
+from training.evaluate.neural_world import Playable, each
 from training.evaluate.readers.puzzle import STRAY_GOLD, look
 from training.evaluate.solver_player import SolverAutoplayer
 from training.worlds.base import SimulatedWorld
@@ -104,8 +104,9 @@ def measure_moves(playable: Playable, presses: Sequence[Press]) -> dict[str, Any
     after which all of it is read as the simulator has it, `illegal_moves` that of blocked presses that change it."""
     right: Counter[str] = Counter()
     tried = Counter(press.kind for press in presses)
-    for number, press in enumerate(presses):
-        right[press.kind] += _read_after(playable, press, number) == press.expected
+    boards = each(playable, lambda world, number, press: _read_after(world, press, number), presses)
+    for press, board in zip(presses, boards, strict=True):
+        right[press.kind] += board == press.expected
     moved, exact = sum(tried[kind] for kind in KINDS), sum(right[kind] for kind in KINDS)
     illegal = tried[BLOCKED] - right[BLOCKED]
     return {
@@ -162,7 +163,7 @@ def measure_conservation(playable: Playable, starts: Sequence[Moment], moves: in
     Within a level walls, goals, boxes, key and door must stay what they are but for what its moves do: `conserved_500`
     is the share of runs in which they do to the end. What the reader can't make sense of for long ends a run too.
     """
-    runs = [_long_run(playable, start, number, moves) for number, start in enumerate(starts)]
+    runs = each(playable, lambda world, number, start: _long_run(world, start, number, moves), starts)
     kept = sum(run.breach is None for run in runs)
     made, pushes = sum(run.moves for run in runs), sum(run.pushes for run in runs)
     boards = [board for run in runs for board in run.dreamt]

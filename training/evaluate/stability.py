@@ -16,7 +16,7 @@ from models.actions import Action
 from training.evaluate.coherence import READERS, Watcher
 from training.evaluate.footage import Moment, Pictures, world_at
 from training.evaluate.interval import bootstrap
-from training.evaluate.neural_world import Playable
+from training.evaluate.neural_world import Playable, each
 from training.evaluate.paces import Paces, PlatformerPaces, PuzzlePaces
 from training.evaluate.readers.base import Reader
 from training.evaluate.solver_player import SolverAutoplayer
@@ -39,7 +39,11 @@ def measure_stability(
 ) -> dict[str, Any]:
     """`frames` frames from each start, whatever becomes of them. Histograms are of all runs' frames of a window,
     against those of the simulator's runs as a whole; the worst window counts."""
-    made = [_play(playable, world_name, start, number, frames, watch) for number, start in enumerate(starts)]
+
+    def play(world: Playable, number: int, start: Moment) -> _Log:
+        return _play(world, world_name, start, number, frames, watch)
+
+    made = each(playable, play, starts)
     true = _play_simulator(world_name, starts, frames)
     names = list(true[0].paces.counts)
     counts = np.stack([[list(log.paces.counts.values()) for log in logs] for logs in (made, true)], axis=1)

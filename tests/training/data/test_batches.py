@@ -134,6 +134,20 @@ def test_rare_events_are_seen_more_often(tmp_path: Path) -> None:
     assert share(9.0, rare_share=1.0)[1] == share(9.0)[0]
 
 
+def test_events_that_are_named_count_as_rare_as_said(tmp_path: Path) -> None:
+    folder = make_set(tmp_path, [numbered(i, rare_at=30 if i == 7 else None) for i in range(50)])
+    names = Windows(folder, 6, 4).card.event_names
+
+    def share(rarity: dict[str, float]) -> float:  # of the windows with the rare event
+        windows = Windows(folder, 6, 50, rare_boost=9.0, rare_share=1.0, rarity=rarity)
+        return float(np.mean([(windows.batch(step).events & 2).any(axis=1).mean() for step in range(20)]))
+
+    assert share({names[1]: 0.0}) < 0.02 < 0.1 < share({})
+    assert share({names[0]: 1.0}) < share({})
+    with pytest.raises(BadInput, match=r"^rarity: leap: expected one of "):
+        Windows(folder, 6, 4, rarity={"leap": 1.0})
+
+
 def test_idle_segments_are_seen_less_often(tmp_path: Path) -> None:
     windows = Windows(make_set(tmp_path, [numbered(i, idle=i < 5) for i in range(10)]), 16, 50)
     idle = np.mean([(numbers(windows.batch(step)) < 5).mean() for step in range(30)])
