@@ -46,7 +46,7 @@ def pack(run: Path, out: Path, piece_bytes: int = PIECE_BYTES) -> Pieces:
     """Write the state of a run's folder, its checkpoints and curves, into `out` as pieces and, last, their list. Raises
     BadInput where there is no checkpoint."""
     found = sorted(path for path in run.rglob("*") if path.is_file() and not path.name.endswith(TEMPORARY))
-    files = [path for path in found if path.relative_to(run).parts[0] not in LEFT_OUT]
+    files = [path for path in found if path.relative_to(run).parts[0] not in LEFT_OUT and out not in path.parents]
     if not any(path.suffix == ".pt" for path in files):
         raise BadInput(f"{run}: run: expected a folder with a stage's checkpoint")
     packed = io.BytesIO()

@@ -39,10 +39,10 @@ def test_a_run_comes_out_as_it_went_in(run: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_packed_again_replaces_what_was(run: Path, tmp_path: Path) -> None:
-    pack(run, tmp_path / "out", piece_bytes=16_384)
+    made = pack(run, run / "out", piece_bytes=16_384)
     (run / "dynamics.pt").write_bytes(b"further")
-    pack(run, tmp_path / "out", piece_bytes=16_384)
-    unpack(tmp_path / "out", tmp_path / "again")
+    assert pack(run, run / "out", piece_bytes=16_384).files == made.files  # not what was packed before
+    unpack(run / "out", tmp_path / "again")
     assert (tmp_path / "again" / "dynamics.pt").read_bytes() == b"further"
 
 
