@@ -338,12 +338,10 @@ def evaluate_teacher(
     from training.evaluate.evaluate import measure
     from training.evaluate.extent import extent_of
     from training.evaluate.teacher_world import TeacherWorld
-    from training.export import Sampling
 
     this, console, began = _run(world, preset, run, {}), Console(stderr=True), time.monotonic()
     tokenizer, model = this.teacher()
-    floors = Sampling.of(this.preset.export).floors(model.config.grid)
-    playable = TeacherWorld(tokenizer, model, this.preset.teacher.passes, floors)
+    playable = TeacherWorld(tokenizer, model, this.preset.teacher.passes, this.preset.export.min_p)
     metrics = measure(
         playable,
         world,

@@ -46,7 +46,8 @@ def pack(run: Path, out: Path, piece_bytes: int = PIECE_BYTES) -> Pieces:
     """Write the state of a run's folder, its checkpoints and curves, into `out` as pieces and, last, their list. Raises
     BadInput where there is no checkpoint."""
     found = sorted(path for path in run.rglob("*") if path.is_file() and not path.name.endswith(TEMPORARY))
-    files = [path for path in found if path.relative_to(run).parts[0] not in LEFT_OUT and out not in path.parents]
+    files = [path for path in found if path.relative_to(run).parts[0] not in LEFT_OUT]
+    files = [path for path in files if not path.resolve().is_relative_to(out.resolve())]
     if not any(path.suffix == ".pt" for path in files):
         raise BadInput(f"{run}: run: expected a folder with a stage's checkpoint")
     packed = io.BytesIO()
@@ -55,10 +56,10 @@ def pack(run: Path, out: Path, piece_bytes: int = PIECE_BYTES) -> Pieces:
             archive.add(path, path.relative_to(run).as_posix())
     out.mkdir(parents=True, exist_ok=True)
     (out / LIST).unlink(missing_ok=True)  # of what was packed before: its pieces are about to be replaced
-    pieces = []
-    for number, start in enumerate(range(0, packed.tell(), piece_bytes)):
-        data = packed.getvalue()[start : start + piece_bytes]
-        pieces.append(Piece(name=f"run.{number:03d}", bytes=len(data), sha256=hashlib.sha256(data).hexdigest()))
+    pieces: list[Piece] = []
+    packed.seek(0)
+    while data := packed.read(piece_bytes):
+        pieces.append(Piece(name=f"run.{len(pieces):03d}", bytes=len(data), sha256=hashlib.sha256(data).hexdigest()))
         write_atomically(out / pieces[-1].name, data)
     made = Pieces(files=[path.relative_to(run).as_posix() for path in files], pieces=pieces)
     write_atomically(out / LIST, made.model_dump_json(indent=1).encode())

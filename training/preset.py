@@ -137,11 +137,6 @@ class ExportPreset(_Strict):
     each other, so with numbers of their own two halves of a sprite may take different poses; with one number, tokens
     that waver alike take the same side. Each token's distribution is the same either way.
 
-    `candidates`: the likeliest codes that a token is drawn among: at least as many as a world may choose from at once.
-
-    `chance_rows`: rows of patches in which all of a world's chance comes to light. Elsewhere the likeliest code is
-    taken: what the network isn't sure of there it doesn't know, and drawing would not tell. Empty: drawn everywhere.
-
     `half_states`: from so many states the half-precision graph must choose the same tokens, or nothing is exported; 0
     for networks that are too little trained to be sure of anything. `ships`: the stage whose network it is.
     """
@@ -150,8 +145,6 @@ class ExportPreset(_Strict):
     context: Count = 8
     min_p: Share = 0.2
     shared_noise: bool = True
-    chance_rows: tuple[Annotated[int, Field(ge=0)], ...] = ()
-    candidates: Count = 8
     half_states: Annotated[int, Field(ge=0)] = 200
     ships: Literal["dynamics", "student"] = "dynamics"
 

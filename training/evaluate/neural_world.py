@@ -56,6 +56,11 @@ class NeuralWorld:
         self._tokens: npt.NDArray[np.int64] = np.zeros(checkpoint.manifest.tokens, np.int64)
         self._unused = np.zeros(checkpoint.manifest.tokens, np.float32)
         self._rng_seed = self._index = 0
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Have the play that goes on in another thread end at its next step, with a KeyboardInterrupt there."""
+        self._stopped = True
 
     def begin(self, moment: Moment, rng_seed: int) -> None:
         """Reset, then see the moment's frames as a session sees its start's context."""
@@ -67,6 +72,8 @@ class NeuralWorld:
 
     def step(self, action: int) -> Pictures:
         """The next picture, with the noise that a session would use for it."""
+        if self._stopped:
+            raise KeyboardInterrupt
         self._index += 1
         noise = frame_noise(self._rng_seed, self._index, len(self._tokens))
         out = self._backend.step(self._tokens, action, noise)
@@ -123,6 +130,10 @@ class NeuralWorlds(NeuralWorld):
         pool = ThreadPoolExecutor(len(self._worlds), thread_name_prefix="worlds")
         try:
             return [made.result() for made in [pool.submit(play_one, *pair) for pair in enumerate(items)]]
+        except BaseException:
+            for world in self._worlds:
+                world.stop()  # or an interrupt would wait for the end of minutes of play
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
