@@ -54,6 +54,7 @@ def measure_stability(
         "runs": len(starts),
         "autoplay": AUTOPLAYERS[world_name],
         "player_once": _once(made),
+        "longest_still": _longest_still(made),
         "pace_ratios": {name: _ratio(counts[:, :, i].sum(0)) for i, name in enumerate(names)},
         "tile_l1": max(tile_windows),
         "palette_l1": max(palette_windows),
@@ -65,6 +66,7 @@ def measure_stability(
         },
         "simulator": {
             "player_once": _once(true),
+            "longest_still": _longest_still(true),
             "tile_l1": max(_windows(true, true, "tiles")),
             "palette_l1": max(_windows(true, true, "colours")),
         },
@@ -81,6 +83,8 @@ class _Log:
         self._reader.see(first, None)
         self.paces.see(first)
         self.good = self.frames = 0
+        self._last, self._still = first, 0
+        self.longest_still = 0  # frames in a row that were the picture before again
         windows = -(-frames // WINDOW)
         self.tiles: Ints = np.zeros((windows, len(self.paces.tiles(first))), np.int64)
         self.colours: Ints = np.zeros((windows, COLOURS), np.int64)
@@ -91,6 +95,9 @@ class _Log:
         self.paces.see(picture)
         # Without exactly one player a frame is good where the reader finds a death or a level change in it.
         self.good += verdict.players == 1 or verdict.cause is None
+        self._still = self._still + 1 if np.array_equal(picture, self._last) else 0
+        self.longest_still = max(self.longest_still, self._still)
+        self._last = picture
         window = self.frames // WINDOW
         self.colours[window] += np.bincount(picture.reshape(-1), minlength=COLOURS)[:COLOURS]
         if self.frames % SAMPLED == 0:
@@ -133,6 +140,10 @@ def _play_simulator(world_name: str, starts: Sequence[Moment], frames: int) -> l
 
 def _once(logs: Sequence[_Log]) -> float:
     return sum(log.good for log in logs) / sum(log.frames for log in logs)
+
+
+def _longest_still(logs: Sequence[_Log]) -> int:
+    return max(log.longest_still for log in logs)
 
 
 def _windows(logs: Sequence[_Log], reference: Sequence[_Log], which: str) -> list[float]:

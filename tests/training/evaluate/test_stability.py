@@ -28,6 +28,7 @@ def test_the_simulator_is_as_stable_as_itself(world_name: str, starts: Any, perf
     assert figures["player_once"] == figures["simulator"]["player_once"] == 1.0
     assert all(ratio in (1.0, None) for ratio in figures["pace_ratios"].values())
     assert figures["tile_l1"] == figures["palette_l1"] == 0.0
+    assert figures["longest_still"] == figures["simulator"]["longest_still"] < FRAMES / 2
     assert figures["frames"] == FRAMES and figures["runs"] == 2
 
 
@@ -38,6 +39,7 @@ def test_worlds_in_which_nothing_happens_fail(
     figures = measure_stability(request.getfixturevalue(fault)(world_name), world_name, starts[world_name], FRAMES)
     moved = "scroll" if world_name == "platformer" else "moves"
     assert figures["pace_ratios"][moved] < 0.1
+    assert figures["longest_still"] >= FRAMES - 1
     if fault == "blank":
         assert figures["player_once"] == 0.0 and figures["tile_l1"] > 1.0 < figures["palette_l1"]
 
