@@ -26,6 +26,8 @@ from models.compositor import Composition, Compositor, Shift, marks_within_a_byt
 from models.layers import ChannelNorm, PixelBlock, PixelTable
 from models.patches import by_rows, by_twos, cut, join
 
+CANDIDATES = 8  # codes that a draw chooses among, where nothing else is said: the likeliest
+GROUP = 16  # codes of which the best is looked up first
 TRUST = 100.0  # times likelier a pixel is than the compositor says where the drawn code has it
 
 
@@ -283,12 +285,14 @@ class DynamicsModel(nn.Module):
         place = mixtures.flatten(-2) @ self.projection
         return torch.cat([sharpness * place + opinion, learnt, sharpness], -1) @ self.exit().T
 
-    def draw(self, prediction: Prediction, noise: Tensor, min_p: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens int64 [N,P] by `sample_tokens` from noise float [N,P], the picture that they settle, uint8 [N,H,W],
-        and the tokens' entropy float [N,P]."""
+    def draw(
+        self, prediction: Prediction, noise: Tensor, min_p: float | Tensor, candidates: int = CANDIDATES
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens int64 [N,P] by `sample_tokens` from noise float [N,P] and one `min_p`, or each token's own, float
+        [P,1]; the picture that they settle, uint8 [N,H,W]; and the tokens' entropy float [N,P]."""
         mixture = prediction.composition.mixture()
         logits = self.logits(prediction.features, mixture)
-        drawn, entropy = sample_tokens(logits, noise, min_p)
+        drawn, entropy = sample_tokens(logits, noise, min_p, candidates)
         return drawn, self.paint(mixture, drawn), entropy
 
     def paint(self, mixture: Tensor, tokens: Tensor) -> Tensor:
@@ -300,18 +304,16 @@ class DynamicsModel(nn.Module):
         return join(by_rows(patches), self.config.grid)
 
 
-CANDIDATES = 8  # codes that a draw chooses among: the likeliest
-GROUP = 16  # codes of which the best is looked up first
+def sample_tokens(
+    logits: Tensor, noise: Tensor, min_p: float | Tensor, candidates: int = CANDIDATES
+) -> tuple[Tensor, Tensor]:
+    """Draw each token by inverse CDF from one uniform number, among so many of the likeliest codes.
 
-
-def sample_tokens(logits: Tensor, noise: Tensor, min_p: float) -> tuple[Tensor, Tensor]:
-    """Draw each token by inverse CDF from one uniform number, among the likeliest codes.
-
-    logits float [...,K], noise float [...] in [0,1). Codes less likely than `min_p` times the likeliest are dropped
-    (min-p: Nguyen et al. 2024), so what is certain can't flicker. Returns tokens int64 [...] and the entropy of the
-    candidates, float [...] in nats.
+    logits float [...,K], noise float [...] in [0,1), `min_p` a number or float [...,1]. Codes less likely than `min_p`
+    times the likeliest are dropped (min-p: Nguyen et al. 2024), so what is certain can't flicker. Returns tokens int64
+    [...] and the entropy of the candidates, float [...] in nats.
     """
-    values, codes = likeliest(logits, min(CANDIDATES, logits.shape[-1]))
+    values, codes = likeliest(logits, min(candidates, logits.shape[-1]))
     logs = values.log_softmax(-1)  # finite even where a probability is zero
     probabilities = logs.exp()
     entropy = -(probabilities * logs).sum(-1)

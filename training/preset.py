@@ -22,7 +22,8 @@ class _Strict(BaseModel):
 
 class DataPreset(_Strict):
     """How much to simulate. `rare_boost` and `rare_share` oversample windows with rare events (see `Windows`), where
-    those that `rarity` names count as so rare, 1 the rarest, however many there are."""
+    those that `rarity` names count as so rare, 1 the rarest, however many there are, and those that `early` names come
+    at the window's beginning."""
 
     frames: Count
     num_envs: Count = 32
@@ -30,6 +31,7 @@ class DataPreset(_Strict):
     rare_boost: Annotated[float, Field(ge=0)] = 3.0
     rare_share: Share = 0.5
     rarity: dict[str, Share] = {}
+    early: tuple[str, ...] = ()
 
 
 class StagePreset(_Strict):
@@ -137,6 +139,11 @@ class ExportPreset(_Strict):
     each other, so with numbers of their own two halves of a sprite may take different poses; with one number, tokens
     that waver alike take the same side. Each token's distribution is the same either way.
 
+    `candidates`: the likeliest codes that a token is drawn among: at least as many as a world may choose from at once.
+
+    `chance_rows`: rows of patches in which all of a world's chance comes to light. Elsewhere the likeliest code is
+    taken: what the network isn't sure of there it doesn't know, and drawing would not tell. Empty: drawn everywhere.
+
     `half_states`: from so many states the half-precision graph must choose the same tokens, or nothing is exported; 0
     for networks that are too little trained to be sure of anything. `ships`: the stage whose network it is.
     """
@@ -145,6 +152,8 @@ class ExportPreset(_Strict):
     context: Count = 8
     min_p: Share = 0.2
     shared_noise: bool = True
+    chance_rows: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    candidates: Count = 8
     half_states: Annotated[int, Field(ge=0)] = 200
     ships: Literal["dynamics", "student"] = "dynamics"
 

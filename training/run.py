@@ -139,6 +139,7 @@ class Run:
             rare_boost=self.preset.data.rare_boost,
             rare_share=self.preset.data.rare_share,
             rarity=self.preset.data.rarity,
+            early=self.preset.data.early,
             rank=accelerator.process_index,
             world_size=accelerator.num_processes,
             version=world_class(self.world).version,

@@ -142,6 +142,13 @@ def test_unlikely_codes_are_never_drawn() -> None:
     assert set(tokens.tolist()) == {0}
 
 
+def test_as_many_codes_can_be_drawn_as_are_asked_for() -> None:
+    logits = torch.tensor([*[2.0] * 12, *[-20.0] * 8]).expand(1000, -1)
+    noise = torch.linspace(0, 0.999999, 1000)
+    assert len(sample_tokens(logits, noise, 0.1)[0].unique()) == 8
+    assert len(sample_tokens(logits, noise, 0.1, candidates=16)[0].unique()) == 12
+
+
 def test_the_likeliest_of_many_codes_are_found_through_their_groups() -> None:
     logits = torch.randn(3, 5, 4096, generator=torch.Generator().manual_seed(0))
     values, codes = likeliest(logits, 16)

@@ -103,6 +103,20 @@ def test_shared_noise_uses_the_first_number_for_all_tokens() -> None:
         assert not torch.equal(first, own(tokens, action, noise, *state)[0])
 
 
+def test_outside_the_rows_of_chance_the_likeliest_code_is_taken() -> None:
+    tokenizer, dynamics = _networks("rgb")
+    with torch.no_grad():
+        dynamics.opinion.weight.zero_()
+        dynamics.opinion.bias.zero_()[-1] = 6.0
+    step = StepGraph(tokenizer, dynamics, Sampling(0.0, True, chance_rows=(3,))).eval()
+    tokens, action = torch.randint(0, 40, (1, 16)), torch.zeros(1, dtype=torch.int64)
+    with torch.no_grad():
+        first, last = (step(tokens, action, torch.full((1, 16), n), *step.initial_state())[0] for n in (0.0, 0.99))
+    assert torch.equal(first[:, :12], last[:, :12]) and not torch.equal(first[:, 12:], last[:, 12:])
+    with pytest.raises(BadInput, match=r"export\.chance_rows: expected rows below 4, got 4"):
+        StepGraph(tokenizer, dynamics, Sampling(0.0, True, chance_rows=(4,)))
+
+
 def test_what_was_shown_is_seen_again_and_not_what_its_tokens_stand_for() -> None:
     tokenizer, dynamics = _networks("palette")
     step = StepGraph(tokenizer, dynamics, SAMPLING).eval()

@@ -25,6 +25,7 @@ from training.data.shards import INDEX, Index, read_part
 RARE_SHARE = 0.01  # an event of fewer ticks than this share is rare, the more so the fewer
 IDLE_WEIGHT = 0.05  # of a segment in which no pixel changes
 QUIET_WEIGHT = 0.25  # of one in which hardly any does, rising to 1 where every second picture or more is new
+LEAD = 2  # ticks before an early event that a window begins at most
 STUCK_WEIGHT = 0.25  # of a segment that is mostly beyond winning
 READERS = max(1, min(8, (os.cpu_count() or 1) // 2))  # threads: a GPU takes batches faster than one core reads them
 
@@ -59,7 +60,8 @@ class Windows:
     folders: data sets of the same world, version and picture size. window: T, transitions. batch_size: B.
     rare_boost: how much more weight a segment with the rarest events has than the 1 of one without; `rare_share` of the
     windows from such a segment are placed over a rare event. rarity: of events by name, 0 to 1, instead of how rare
-    they are: what is hard isn't always rare.
+    they are: what is hard isn't always rare. early: events that are placed after a window's first tick, LEAD ticks at
+    most: whatever chance brought them had been seen by then, so no draw is bent by the choice.
     shares: how much of the batches comes from each folder; by its frames when not given.
     rank, world_size: this process's place among several that share one sequence of batches.
     version: the world version that the data must be of, where known.
@@ -78,6 +80,7 @@ class Windows:
         version: int | None = None,
         rare_share: float = 0.5,
         rarity: Mapping[str, float] = MappingProxyType({}),
+        early: Sequence[str] = (),
     ) -> None:
         if window < 1 or batch_size < 1 or seed < 0 or rare_boost < 0 or not 0 <= rank < world_size:
             raise ValueError("expected window, batch_size >= 1, seed, rare_boost >= 0 and 0 <= rank < world_size")
@@ -98,10 +101,15 @@ class Windows:
         self.frames = int(self._index["ticks"].sum())
         self.rarity = _rarity(self._totals, self.frames)
         for name, value in rarity.items():
-            if name not in self.card.event_names:
-                raise BadInput(f"rarity: {name}: expected one of {', '.join(self.card.event_names) or 'no events'}")
-            self.rarity[self.card.event_names.index(name)] = value
+            self.rarity[self._bit("rarity", name)] = value
+        self._early = np.uint32(sum({1 << self._bit("early", name) for name in early}))
         self._cumulative = self._weigh(indices, rare_boost, shares)
+
+    def _bit(self, field: str, name: str) -> int:
+        """Of an event in the records. Raises BadInput."""
+        if name not in self.card.event_names:
+            raise BadInput(f"{field}: {name}: expected one of {', '.join(self.card.event_names) or 'no events'}")
+        return self.card.event_names.index(name)
 
     @property
     def segments(self) -> int:
@@ -204,6 +212,8 @@ class Windows:
         for bit in rare:
             score = np.maximum(score, (events >> bit & 1) * self.rarity[bit])
         tick = int(np.searchsorted(np.cumsum(score), toss * score.sum(), side="right"))
+        if events[tick] & self._early:
+            offset = 1 + offset % LEAD  # what the first tick brings isn't asked for
         return min(max(tick - offset, 0), last)
 
     def _events(self, segment: int) -> npt.NDArray[np.uint32]:

@@ -72,7 +72,7 @@ class Platformer(SimulatedWorld):
     title: ClassVar[str] = "Runewood Run"
     genre: ClassVar[str] = "platformer"
     description: ClassVar[str] = "Run, jump and stomp through hills that never end. The runes below tell what comes."
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     actions: ClassVar[tuple[Action, ...]] = (
         Action.NOOP, Action.LEFT, Action.RIGHT, Action.JUMP, Action.LEFT_JUMP, Action.RIGHT_JUMP,
     )  # fmt: skip
@@ -89,7 +89,7 @@ class Platformer(SimulatedWorld):
     gravity: ClassVar[Gravity] = EARTH
     event_names: ClassVar[tuple[str, ...]] = (
         "death_spike", "death_pit", "death_enemy", "respawn", "stomp", "coin", "flag", "jump", "land", "biome",
-        "blocked",
+        "blocked", "cheered", "enters",
     )  # fmt: skip
     scripts: ClassVar[dict[str, list[tuple[Action, int]]]] = {
         "stroll": [(Action.RIGHT, 14), (Action.RIGHT_JUMP, 10), (Action.RIGHT, 22), (Action.RIGHT_JUMP, 16)],
@@ -213,13 +213,24 @@ class Platformer(SimulatedWorld):
             free = np.nonzero(self.enemy_state[i] == NO_ENEMY)[0]
             if len(free):
                 slot = free[0]
-                self.enemy_x[i, slot], self.enemy_right[i, slot] = made * 8, 0
+                self.enemy_x[i, slot], self.enemy_right[i, slot] = made * 8 + art.BEETLE_OFFSET[0], 0
                 self.enemy_y[i, slot] = (levels.surface(column)[0] - 1) * 8
                 self.enemy_state[i, slot] = WALKING
         elif op == levels.Op.FLAG:
             self.flag_column[i], self.banner[i] = made, 0
             self.biome[i] = levels.surface(column)[1]
             self._events[i] |= self._bits["biome"]
+
+    def _last_column(self) -> Ints:
+        """int64 [N]: the rightmost column that is seen."""
+        last: Ints = (self.camera + FRAME_SIZE - 1) // 8
+        return last
+
+    def _announce(self, edge: Ints) -> None:
+        """Mark where, since `edge` was the last column, one has begun to come in that isn't plain ground."""
+        last = self._last_column()
+        rune = self.tiles[self._copies, (last - 1) % RING, FRIEZE] - levels.RUNE
+        self._mark("enters", (last > edge) & (rune != levels.Op.FLAT))
 
     def _next_op(self, i: int) -> int:
         ops, at = self._level_ops[i], int(self.level_at[i])
@@ -250,18 +261,21 @@ class Platformer(SimulatedWorld):
     def _advance(self, actions: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
         self._events[:] = 0
         old_y = self.y
+        self._die_of_what_is_touched()
         free = self.state == ALIVE
         steer = np.where(free, self._steers[actions], 0)
         jump = self._jumps[actions] & free
         dead = self.state == DEAD
         self._move_players(steer, jump, dead)
         self._move_dead(dead)
+        edge = self._last_column()
         self.camera = np.maximum(self.camera, self.x - PLAYER_SCREEN_X)
         self._make_columns()
+        self._announce(edge)
         self._move_enemies()
         self._touch_flags()
-        self._touch_tiles()
-        self._touch_enemies(old_y)
+        self._take_coins()
+        self._stomp(old_y)
         return self._events.copy()
 
     def _ground(self) -> Ground:
@@ -275,6 +289,18 @@ class Platformer(SimulatedWorld):
 
     def _mark(self, name: str, where: Flags) -> None:
         self._events |= np.where(where, self._bits[name], np.uint32(0))
+
+    def _die_of_what_is_touched(self) -> None:
+        """Kill those whom the last picture shows in spikes, deep in a pit or at a beetle that walks. Were they killed
+        as they come there, what kills them would never be seen before it does."""
+        living = self.state != DEAD
+        sunk = drowned(self.y) & living
+        spiked = pricked(self._ground(), self.x, self.y) & living & ~sunk
+        touch, _ = meets(self._beetles(), self._bodies(), self.y)
+        bitten: Flags = touch.any(1) & (self.state == ALIVE) & ~sunk & ~spiked  # the cheering are left in peace
+        for name, who in (("death_pit", sunk), ("death_spike", spiked), ("death_enemy", bitten)):
+            self._mark(name, who)
+        self._kill(sunk | spiked | bitten)
 
     def _move_players(self, steer: Ints, jump: Flags, dead: Flags) -> None:
         after = move(self._ground(), self._bodies(), steer, jump)
@@ -318,9 +344,10 @@ class Platformer(SimulatedWorld):
         touched = (self.state == ALIVE) & reaches & (self.flag_column >= 0) & (self.banner == 0)
         self.state = np.where(touched, CHEER, np.where(done, ALIVE, self.state))
         self._mark("flag", touched)
+        self._mark("cheered", done)
 
-    def _touch_tiles(self) -> None:
-        """Take coins; die in spikes and pits."""
+    def _take_coins(self) -> None:
+        """Take coins."""
         ground, living = self._ground(), self.state != DEAD
         xs = self.x + np.array([[0], [7], [0], [7], [0], [7]])
         ys = self.y + np.array([[0], [0], [7], [7], [13], [13]])
@@ -328,11 +355,6 @@ class Platformer(SimulatedWorld):
         for corner, i in zip(*np.nonzero(coins), strict=True):
             self._take_coin(int(i), int(xs[corner, i]) >> 3, int(ys[corner, i]) >> 3)
         self._mark("coin", coins.any(0))
-        sunk = drowned(self.y) & living
-        spiked = pricked(ground, self.x, self.y) & living & ~sunk
-        self._mark("death_spike", spiked)
-        self._mark("death_pit", sunk)
-        self._kill(spiked | sunk)
 
     def _take_coin(self, i: int, column: int, row: int) -> None:
         slot = column % RING
@@ -341,20 +363,17 @@ class Platformer(SimulatedWorld):
         for at in (slot, slot + RING) if slot < VIEW else (slot,):
             self._strip[i, row * 8 : row * 8 + 8, at * 8 : at * 8 + 8] = sky
 
-    def _touch_enemies(self, old_y: Ints) -> None:
-        """Stomp what is fallen upon; die of any other touch. The cheering are left in peace."""
+    def _stomp(self, old_y: Ints) -> None:
+        """Stomp what is fallen upon."""
         touch, above = meets(self._beetles(), self._bodies(), old_y)
         touch &= (self.state == ALIVE)[:, None]
         stomped = touch & above
         stomps: Flags = np.logical_or.reduce(stomped, axis=1)
-        bitten: Flags = np.logical_and(touch.any(1), ~stomps)
         self.enemy_state = np.where(stomped, SQUASHED, self.enemy_state)
         self.beat = np.where(stomps, self.gravity.stomp, self.beat)
         self.on_ground = self.on_ground & ~stomps
         self.coyote = np.where(stomps, 0, self.coyote)
         self._mark("stomp", stomps)
-        self._mark("death_enemy", bitten)
-        self._kill(bitten)
 
     def _kill(self, who: Flags) -> None:
         self.state = np.where(who, DEAD, self.state)

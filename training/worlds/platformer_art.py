@@ -241,35 +241,36 @@ BLOCK = draw("""
 """)
 POLE = draw("...kmk.. ...kwk.. ...kmk.. ...kmk.. ...kmk.. ...kwk.. ...kmk.. ...kmk..")
 POLE_TOP = draw("...kkk.. ..kywyk. ..kyyyk. ..kyyok. ...kkk.. ...kwk.. ...kmk.. ...kmk..")
-FLOWER = draw("""
-    ..rrr...
-    .rrrrr..
-    .rryrr..
-    .rrrrr..
-    ..rrr...
-    ...g..g.
-    .g.g.gg.
-    .gggggg.
-""")
-LANTERN = draw("""
+# One shape in three biomes: what grows or lies on the ground is learnt once, and coloured.
+BUSH = draw("""
+    ........
     ..kkkk..
-    .kyyyyk.
-    .kywwyk.
-    .kyyyyk.
-    ..kkkk..
-    ...mm...
-    ...mm...
-    ..kmmk..
+    .kgyggk.
+    kgyggggk
+    kyggggdk
+    kgggggdk
+    kggggddk
+    kkkkkkkk
 """)
-LOLLY = draw("""
-    ..bbbb..
-    .bwwwwb.
-    bwbbbbwb
-    bwbwwbwb
-    .bwwwwb.
-    ..bbbb..
-    ...ww...
-    ...ww...
+BOULDER = draw("""
+    ........
+    ..kkkk..
+    .kmwmmk.
+    kmwmmmmk
+    kwmmmmvk
+    kmmmmmvk
+    kmmmmvvk
+    kkkkkkkk
+""")
+GUMDROP = draw("""
+    ........
+    ..kkkk..
+    .krsrrk.
+    krsrrrrk
+    ksrrrrpk
+    krrrrrpk
+    krrrrppk
+    kkkkkkkk
 """)
 
 
@@ -411,7 +412,7 @@ def tile_set(
     ground: Sequence[Pixels] = (GRASS_TOP, STONE_TOP, CANDY_TOP, GRASS_BODY, STONE_BODY, CANDY_BODY),
     pits: Sequence[Pixels] = (_pit_top("g"), _pit_top("m"), _pit_top("p"), PIT_BODY),
     things: Sequence[Pixels] = (COIN, SPIKE, PLANK, BRICK, BLOCK, POLE, POLE_TOP),
-    decorations: Sequence[Pixels] = (FLOWER, LANTERN, LOLLY),
+    decorations: Sequence[Pixels] = (BUSH, BOULDER, GUMDROP),
     runes: Sequence[Pixels] = RUNES,
 ) -> Pixels:
     """All tiles, uint8 [kinds,8,8], in the order of the kinds in `platformer_levels`."""

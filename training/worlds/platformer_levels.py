@@ -123,7 +123,7 @@ def first_column(biome: int) -> bytes:
 # --- a body's size and what moves it ---------------------------------------------------------------------------------
 
 BODY_WIDTH, BODY_HEIGHT = 8, 14
-MAX_VX = 2
+PACE = 2  # pixels a tick from standing to running and back at once, so that whoever bumps has gone whole steps
 COYOTE = (
     4  # counts down from the last tick on the ground, so that three ticks after the first one in the air still jump
 )
@@ -307,8 +307,7 @@ _IS_SOLID: tuple[bool, ...] = tuple(bool(flag) for flag in SOLID)
 
 def move_body(columns: Sequence[bytes], body: Body, steer: int, jump: bool, gravity: Gravity = EARTH) -> Body:
     """One tick of a living body; `steer` is -1, 0 or 1. The scalar twin of the world's own vector rule."""
-    vx, beat, coyote = body.vx, body.beat, body.coyote
-    vx = max(-MAX_VX, min(MAX_VX, vx + steer)) if steer else vx - (vx > 0) + (vx < 0)
+    vx, beat, coyote = PACE * steer, body.beat, body.coyote
     if jump and coyote > 0:
         beat, coyote = 0, 0
     elif gravity.committed <= beat < gravity.released and not jump:

@@ -19,7 +19,7 @@ from training.worlds.platformer_levels import (
     COYOTE,
     EARTH,
     FRIEZE,
-    MAX_VX,
+    PACE,
     PIT_FEET,
     PLANK,
     POLE,
@@ -77,8 +77,7 @@ class Beetles:
 
 def move(ground: Ground, bodies: Bodies, steer: npt.NDArray[Any], jump: Flags) -> Bodies:
     """One tick of living bodies; `steer` int [...,N] is -1, 0 or 1."""
-    vx, beat = bodies.vx, bodies.beat
-    vx = np.where(steer != 0, np.minimum(np.maximum(vx + steer, -MAX_VX), MAX_VX), vx - np.sign(vx))
+    vx, beat = PACE * np.asarray(steer, np.int64), bodies.beat
     leaps, gravity = jump & (bodies.coyote > 0), ground.gravity
     beat = np.where((beat >= gravity.committed) & (beat < gravity.released) & ~jump, gravity.released, beat)
     down, beat = step(gravity, np.where(leaps, 0, beat))

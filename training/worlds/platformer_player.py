@@ -20,6 +20,7 @@ _PLANS: tuple[tuple[int, tuple[tuple[Action, int], ...]], ...] = (
     (3, ((Action.RIGHT_JUMP, HORIZON),)),
     (3, ((Action.RIGHT_JUMP, 3), (Action.RIGHT, HORIZON))),
     (2, ((Action.RIGHT, 3), (Action.RIGHT_JUMP, HORIZON))),
+    (5, ((Action.LEFT, 2), (Action.RIGHT_JUMP, HORIZON))),
     (3, ((Action.RIGHT_JUMP, 7), (Action.NOOP, HORIZON))),
     (3, ((Action.JUMP, 6), (Action.RIGHT, HORIZON))),
     (4, ((Action.NOOP, HORIZON),)),

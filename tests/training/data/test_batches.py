@@ -148,6 +148,18 @@ def test_events_that_are_named_count_as_rare_as_said(tmp_path: Path) -> None:
         Windows(folder, 6, 4, rarity={"leap": 1.0})
 
 
+def test_early_events_come_at_the_beginning_of_a_window(tmp_path: Path) -> None:
+    folder = make_set(tmp_path, [numbered(i, rare_at=30) for i in range(4)])
+
+    def ticks(early: list[str]) -> set[int]:  # of a window at which the rare event comes
+        windows = Windows(folder, 6, 50, rare_boost=9.0, rare_share=1.0, rarity={"often": 0.0, "rare": 1.0}, early=early)
+        return {int(tick) for step in range(4) for tick in np.nonzero(windows.batch(step).events & 2)[1]}
+
+    assert ticks([]) == {0, 1, 2, 3, 4, 5} and ticks(["rare"]) == {1, 2}
+    with pytest.raises(BadInput, match=r"^early: leap: expected one of "):
+        Windows(folder, 6, 4, early=["leap"])
+
+
 def test_idle_segments_are_seen_less_often(tmp_path: Path) -> None:
     windows = Windows(make_set(tmp_path, [numbered(i, idle=i < 5) for i in range(10)]), 16, 50)
     idle = np.mean([(numbers(windows.batch(step)) < 5).mean() for step in range(30)])

@@ -11,6 +11,7 @@ import pytest
 from training.worlds import platformer as module
 from training.worlds import platformer_levels as levels
 from training.worlds.platformer import ALIVE, CHEER, DEAD, RING, SQUASHED, WALKING, Platformer
+from training.worlds.platformer_physics import pricked
 
 NOOP, LEFT, RIGHT, JUMP, LEFT_JUMP, RIGHT_JUMP = range(6)
 FLOOR_Y = levels.HOME_ROW * 8 - levels.BODY_HEIGHT
@@ -110,7 +111,7 @@ def test_camera_follows_and_never_goes_back() -> None:
     before = world.camera.copy()
     for _ in range(200):
         world.step(np.where(rng.random(16) < 0.3, LEFT, mixed(world, rng)))
-        assert (world.camera >= before).all() and (world.camera - before <= levels.MAX_VX).all()
+        assert (world.camera >= before).all() and (world.camera - before <= levels.PACE).all()
         assert (world.x >= world.camera).all() and (world.x - world.camera <= module.PLAYER_SCREEN_X).all()
         before = world.camera.copy()
 
@@ -133,7 +134,7 @@ def test_the_screen_scrolls_by_whole_pixels() -> None:
     before, camera = world.render_frames()[0], int(world.camera[0])
     play(world, (RIGHT, 1))
     step = int(world.camera[0]) - camera
-    assert step == levels.MAX_VX
+    assert step == levels.PACE
     assert (world.render_frames()[0, 110:, :-step] == before[110:, step:]).all()
 
 
@@ -144,7 +145,7 @@ def test_a_pit_kills_and_the_player_comes_back_from_above() -> None:
         seen |= play(world, (RIGHT, 1))
         if world.state[0] == DEAD:
             break
-    assert "death_pit" in names(world, seen) and world.beat[0] == world.gravity.death
+    assert "death_pit" in names(world, seen) and world.beat[0] == world.gravity.death + 1
     camera = int(world.camera[0])
     heights = []
     while world.state[0] == DEAD:
@@ -163,10 +164,35 @@ def test_a_spike_kills() -> None:
     assert world.state[0] == DEAD
 
 
+def test_what_kills_is_seen_to_be_touched_before_it_does() -> None:
+    world = scene(spike=(8, levels.HOME_ROW - 1, levels.SPIKE))
+    while not pricked(world._ground(), world.x, world.y)[0]:
+        assert play(world, (RIGHT, 1)) == 0
+    assert world.state[0] == ALIVE and (x := int(world.x[0])) + levels.BODY_WIDTH == 8 * 8 + levels.PACE
+    assert names(world, play(world, (LEFT, 1))) == {"death_spike"}
+    assert world.state[0] == DEAD and world.x[0] == x
+
+
+def test_what_enters_is_told_as_its_first_pixels_come() -> None:
+    world = Platformer(4)
+    world.reset(seed=3)
+    told = 0
+    for _ in range(400):
+        edge = (world.camera + 127) // 8
+        events = world.step(world.suggest(np.random.default_rng(0)))[4]["events"]
+        last = (world.camera + 127) // 8
+        for copy in range(4):
+            rune = world.tiles[copy, (last[copy] - 1) % RING, levels.FRIEZE] - levels.RUNE
+            new = last[copy] > edge[copy] and rune != levels.Op.FLAT
+            assert ("enters" in names(world, int(events[copy]))) == new
+            told += new
+    assert told > 20
+
+
 def test_a_coin_vanishes_when_taken() -> None:
     world = scene(coin=(7, levels.HOME_ROW - 2, levels.COIN))
     drawn = world.render_frames()[0, 80:88, 56:64].copy()
-    assert names(world, play(world, (RIGHT, 20))) == {"coin"}
+    assert names(world, play(world, (RIGHT, 20))) - {"enters"} == {"coin"}
     assert world.tiles[0, 7, levels.HOME_ROW - 2] == levels.EMPTY
     assert (drawn == 10).any()  # it was gold
     at = 56 - int(world.camera[0])
@@ -234,6 +260,7 @@ def test_a_flag_is_cheered_once() -> None:
         seen = play(world, (RIGHT_JUMP, 1))
         ticks += 1
         assert "jump" not in names(world, seen)
+        assert ("cheered" in names(world, seen)) == (world.state[0] == ALIVE)
     assert ticks == 12 and world.banner[0] == module.BANNER_TOP
     assert "flag" not in names(world, play(world, (LEFT, 12), (RIGHT, 30))) and world.state[0] == ALIVE
 
