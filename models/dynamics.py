@@ -16,6 +16,7 @@ Networks", 2018.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -286,13 +287,30 @@ class DynamicsModel(nn.Module):
         return torch.cat([sharpness * place + opinion, learnt, sharpness], -1) @ self.exit().T
 
     def draw(
-        self, prediction: Prediction, noise: Tensor, min_p: float | Tensor, candidates: int = CANDIDATES
+        self,
+        prediction: Prediction,
+        noise: Tensor,
+        min_p: float,
+        candidates: int = CANDIDATES,
+        rows: Sequence[int] = (),
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens int64 [N,P] by `sample_tokens` from noise float [N,P] and one `min_p`, or each token's own, float
-        [P,1]; the picture that they settle, uint8 [N,H,W]; and the tokens' entropy float [N,P]."""
+        """Tokens int64 [N,P] by `sample_tokens` from noise float [N,P], of the patches in some `rows` alone where any
+        are named, the others' being the likeliest; the picture that the tokens settle, uint8 [N,H,W]; and their entropy
+        float [N,P], zero where nothing is drawn."""
         mixture = prediction.composition.mixture()
         logits = self.logits(prediction.features, mixture)
-        drawn, entropy = sample_tokens(logits, noise, min_p, candidates)
+        if not rows:
+            drawn, entropy = sample_tokens(logits, noise, min_p, candidates)
+            return drawn, self.paint(mixture, drawn), entropy
+        across = self.config.grid[1]
+        drawn_at = [row * across + column for row in rows for column in range(across)]
+        some, doubt = sample_tokens(logits[:, drawn_at], noise[:, drawn_at], min_p, candidates)
+        # One small gather behind puts both together; writing some among others is what runtimes are slow at.
+        order = list(range(self.config.tokens))
+        for number, place in enumerate(drawn_at):
+            order[place] = self.config.tokens + number
+        drawn = torch.cat([likeliest(logits, 1)[1].squeeze(-1), some], 1)[:, order]
+        entropy = torch.cat([torch.zeros_like(noise), doubt], 1)[:, order]
         return drawn, self.paint(mixture, drawn), entropy
 
     def paint(self, mixture: Tensor, tokens: Tensor) -> Tensor:
@@ -304,14 +322,12 @@ class DynamicsModel(nn.Module):
         return join(by_rows(patches), self.config.grid)
 
 
-def sample_tokens(
-    logits: Tensor, noise: Tensor, min_p: float | Tensor, candidates: int = CANDIDATES
-) -> tuple[Tensor, Tensor]:
+def sample_tokens(logits: Tensor, noise: Tensor, min_p: float, candidates: int = CANDIDATES) -> tuple[Tensor, Tensor]:
     """Draw each token by inverse CDF from one uniform number, among so many of the likeliest codes.
 
-    logits float [...,K], noise float [...] in [0,1), `min_p` a number or float [...,1]. Codes less likely than `min_p`
-    times the likeliest are dropped (min-p: Nguyen et al. 2024), so what is certain can't flicker. Returns tokens int64
-    [...] and the entropy of the candidates, float [...] in nats.
+    logits float [...,K], noise float [...] in [0,1). Codes less likely than `min_p` times the likeliest are dropped
+    (min-p: Nguyen et al. 2024), so what is certain can't flicker. Returns tokens int64 [...] and the entropy of the
+    candidates, float [...] in nats.
     """
     values, codes = likeliest(logits, min(candidates, logits.shape[-1]))
     logs = values.log_softmax(-1)  # finite even where a probability is zero

@@ -80,7 +80,7 @@ class TeacherModel(DynamicsModel):
 
     @torch.no_grad()
     def decide(
-        self, pictures: Tensor, actions: Tensor, state: list[Tensor], noise: Tensor, min_p: float | Tensor
+        self, pictures: Tensor, actions: Tensor, state: list[Tensor], noise: Tensor, min_p: float
     ) -> tuple[Decided, list[Tensor]]:
         """The next pictures in K passes, with noise float [N,K] in [0,1): one number a pass, shared by its patches.
 

@@ -58,15 +58,6 @@ class Sampling:
         """As a preset says."""
         return cls(export.min_p, export.shared_noise, export.chance_rows, export.candidates)
 
-    def floors(self, grid: tuple[int, int]) -> Tensor:
-        """Of each token of a grid of rows and columns: how likely a code must be to be drawn, as a share of the
-        likeliest, float [P,1]. Raises BadInput where there are no such rows."""
-        if max(self.chance_rows, default=0) >= grid[0]:
-            raise BadInput(f"preset: export.chance_rows: expected rows below {grid[0]}, got {max(self.chance_rows)}")
-        floors = torch.full(grid, 1.0 if self.chance_rows else self.min_p)
-        floors[list(self.chance_rows)] = self.min_p
-        return floors.view(-1, 1)
-
 
 class DecoderGraph(nn.Module):
     """tokens int64 [1,P] → picture uint8 [1,H,W] or [1,H,W,3], as the step graph shows them."""
@@ -92,15 +83,16 @@ class StepGraph(nn.Module):
     is given back are seen as they were shown, others as the codebook has them.
     """
 
-    floors: Tensor
-
     def __init__(self, tokenizer: Tokenizer, dynamics: DynamicsModel, sampling: Sampling) -> None:
+        """Raises BadInput where it is to draw in rows that there aren't."""
         super().__init__()
+        if max(sampling.chance_rows, default=0) >= (rows := dynamics.config.grid[0]):
+            wanted = f"expected rows below {rows}, got {max(sampling.chance_rows)}"
+            raise BadInput(f"preset: export.chance_rows: {wanted}")
         self.decoder = DecoderGraph(tokenizer)
         self.dynamics = dynamics
         dynamics.settle()
         self.sampling = sampling
-        self.register_buffer("floors", sampling.floors(dynamics.config.grid))
 
     def initial_state(self) -> list[Tensor]:
         """Nothing drawn, nothing shown; then the model's own."""
@@ -116,7 +108,10 @@ class StepGraph(nn.Module):
         prediction, rolled = model(now.unsqueeze(1), action.unsqueeze(1), rest)
         if self.sampling.shared_noise:
             noise = noise[:, :1].expand_as(noise)
-        chosen, shown, entropy = model.draw(prediction, noise, self.floors, self.sampling.candidates)
+        sampling = self.sampling
+        chosen, shown, entropy = model.draw(
+            prediction, noise, sampling.min_p, sampling.candidates, sampling.chance_rows
+        )
         palette = self.decoder.tokenizer.config.pixels == "palette"
         picture = shown if palette else self.decoder(chosen)
         return chosen, picture, entropy.mean(-1), chosen + 1, shown, *rolled

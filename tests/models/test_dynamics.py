@@ -142,6 +142,25 @@ def test_unlikely_codes_are_never_drawn() -> None:
     assert set(tokens.tolist()) == {0}
 
 
+def test_outside_the_rows_that_are_named_nothing_is_drawn() -> None:
+    model = _model()
+    with torch.no_grad():
+        model.opinion.bias[-1] = 6.0  # sure of nothing
+        prediction, _ = model(_clip(1, 1), torch.zeros(1, 1, dtype=torch.int64), model.initial_state(1))
+        noise = torch.rand(1, 64, generator=torch.Generator().manual_seed(3))
+        likeliest_of_all = model.draw(prediction, noise, 1.0)[0]
+        everywhere, _, doubt = model.draw(prediction, noise, 0.0)
+        drawn, _, entropy = model.draw(prediction, noise, 0.0, rows=(2,))
+    row = slice(16, 24)
+    assert torch.equal(drawn[:, row], everywhere[:, row]) and torch.equal(entropy[:, row], doubt[:, row])
+    rest = torch.ones(64, dtype=torch.bool)
+    rest[row] = False
+    assert torch.equal(drawn[:, rest], likeliest_of_all[:, rest]) and not torch.equal(
+        drawn[:, rest], everywhere[:, rest]
+    )
+    assert (entropy[:, rest] == 0).all() and (doubt > 0).all()
+
+
 def test_as_many_codes_can_be_drawn_as_are_asked_for() -> None:
     logits = torch.tensor([*[2.0] * 12, *[-20.0] * 8]).expand(1000, -1)
     noise = torch.linspace(0, 0.999999, 1000)

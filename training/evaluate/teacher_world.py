@@ -17,7 +17,7 @@ from training.evaluate.footage import Moment, Pictures
 class TeacherWorld:
     """A `Playable`, as a checkpoint on a backend is one."""
 
-    def __init__(self, tokenizer: Tokenizer, teacher: TeacherModel, passes: int, min_p: float | Tensor) -> None:
+    def __init__(self, tokenizer: Tokenizer, teacher: TeacherModel, passes: int, min_p: float) -> None:
         self._tokenizer, self._teacher = tokenizer.eval(), teacher.eval()
         self._passes, self._min_p = passes, min_p
         self._picture = torch.zeros(1, *teacher.compositor.size, dtype=torch.uint8)

@@ -152,7 +152,7 @@ def test_early_events_come_at_the_beginning_of_a_window(tmp_path: Path) -> None:
     folder = make_set(tmp_path, [numbered(i, rare_at=30) for i in range(4)])
 
     def ticks(early: list[str]) -> set[int]:  # of a window at which the rare event comes
-        windows = Windows(folder, 6, 50, rare_share=1.0, rarity={"often": 0.0}, early=early)
+        windows = Windows(folder, 6, 50, rare_share=1.0, rarity={"often": 0.0, "rare": 1.0}, early=early)
         return {int(tick) for step in range(4) for tick in np.nonzero(windows.batch(step).events & 2)[1]}
 
     assert ticks([]) == {0, 1, 2, 3, 4, 5} and ticks(["rare"]) == {1, 2}
