@@ -42,6 +42,7 @@ RESPAWN_SCREEN_X = 40
 ALIVE, DEAD, CHEER = 0, 1, 2
 NO_ENEMY, WALKING, SQUASHED, GONE = 0, 1, 2, 6  # squashed for the ticks 2, 3, 4, 5
 BANNER_TOP, BANNER_STEP = 24, 2  # pixels
+_STANDING = (levels.Op.SPIKE, levels.Op.BLOCK, levels.Op.ENEMY, levels.Op.DECORATION)  # what stands on the ground
 _MARGIN = 16  # of the canvas, so that sprites need no clipping
 _STRIP = (RING + VIEW) * 8  # the first columns are drawn again behind the last, so that every view is one slice
 
@@ -227,10 +228,10 @@ class Platformer(SimulatedWorld):
         return last
 
     def _announce(self, edge: Ints) -> None:
-        """Mark where, since `edge` was the last column, one has begun to come in that isn't plain ground."""
+        """Mark where, since `edge` was the last column, one has begun to come in with something on its ground."""
         last = self._last_column()
-        rune = self.tiles[self._copies, (last - 1) % RING, FRIEZE] - levels.RUNE
-        self._mark("enters", (last > edge) & (rune != levels.Op.FLAT))
+        op = self.tiles[self._copies, (last - 1) % RING, FRIEZE] - levels.RUNE
+        self._mark("enters", (last > edge) & np.isin(op, _STANDING))
 
     def _next_op(self, i: int) -> int:
         ops, at = self._level_ops[i], int(self.level_at[i])
