@@ -39,7 +39,7 @@ VIEW = FRAME_SIZE // 8
 OPENING = 12  # plain columns at the start of an episode
 PLAYER_SCREEN_X = 48
 RESPAWN_SCREEN_X = 40
-ALIVE, DEAD, CHEER = 0, 1, 2
+ALIVE, DEAD = 0, 1
 NO_ENEMY, WALKING, SQUASHED, GONE = 0, 1, 2, 6  # squashed for the ticks 2, 3, 4, 5
 BANNER_TOP, BANNER_STEP = 24, 2  # pixels
 _STANDING = (levels.Op.SPIKE, levels.Op.BLOCK, levels.Op.ENEMY, levels.Op.DECORATION)  # what stands on the ground
@@ -64,7 +64,7 @@ def _picture(scenery: art.Scenery, column: bytes) -> npt.NDArray[np.uint8]:
 
 class Platformer(SimulatedWorld):
     """Public arrays, for measuring and for players that read the simulator: `x y vx beat facing` int64 [N] (hit box's
-    top left in world pixels; facing 1 right, 0 left), `on_ground` bool [N], `state` int64 [N] (ALIVE, DEAD, CHEER),
+    top left in world pixels; facing 1 right, 0 left), `on_ground` bool [N], `state` int64 [N] (ALIVE, DEAD),
     `camera` int64 [N] (world pixel of the screen's left edge), `enemy_x enemy_y enemy_right enemy_state` int64 [N,E],
     `flag_column banner` int64 [N], `biome` int64 [N] of the newest column, `tiles` uint8 [N,R,16] (column c at c % R).
     """
@@ -90,7 +90,7 @@ class Platformer(SimulatedWorld):
     gravity: ClassVar[Gravity] = EARTH
     event_names: ClassVar[tuple[str, ...]] = (
         "death_spike", "death_pit", "death_enemy", "respawn", "stomp", "coin", "flag", "jump", "land", "biome",
-        "blocked", "cheered", "enters",
+        "blocked", "enters",
     )  # fmt: skip
     scripts: ClassVar[dict[str, list[tuple[Action, int]]]] = {
         "stroll": [(Action.RIGHT, 14), (Action.RIGHT_JUMP, 10), (Action.RIGHT, 22), (Action.RIGHT_JUMP, 16)],
@@ -262,6 +262,7 @@ class Platformer(SimulatedWorld):
     def _advance(self, actions: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
         self._events[:] = 0
         old_y = self.y
+        self._raise_flags()
         self._die_of_what_is_touched()
         free = self.state == ALIVE
         steer = np.where(free, self._steers[actions], 0)
@@ -274,7 +275,6 @@ class Platformer(SimulatedWorld):
         self._make_columns()
         self._announce(edge)
         self._move_enemies()
-        self._touch_flags()
         self._take_coins()
         self._stomp(old_y)
         return self._events.copy()
@@ -291,6 +291,22 @@ class Platformer(SimulatedWorld):
     def _mark(self, name: str, where: Flags) -> None:
         self._events |= np.where(where, self._bits[name], np.uint32(0))
 
+    def _at_flag(self) -> Flags:
+        """bool [N]: at a pole, its banner not at the top yet."""
+        pole = self.flag_column * 8 + 3
+        top = (levels.HOME_ROW - levels.POLE_ROWS) * 8
+        reaches = (self.x < pole + 2) & (self.x + BODY_WIDTH > pole) & (self.y + BODY_HEIGHT > top)
+        at: Flags = reaches & (self.state == ALIVE) & (self.flag_column >= 0) & (self.banner < BANNER_TOP)
+        return at
+
+    def _raise_flags(self) -> None:
+        """Banners rise to the top by themselves once the last picture shows somebody at their pole. Nobody is held
+        there: who waits for a sign waits for ever where it is missed."""
+        touched = self._at_flag() & (self.banner == 0)
+        rising = touched | ((self.banner > 0) & (self.banner < BANNER_TOP))
+        self.banner = self.banner + BANNER_STEP * rising
+        self._mark("flag", touched)
+
     def _die_of_what_is_touched(self) -> None:
         """Kill those whom the last picture shows in spikes, deep in a pit or at a beetle that walks. Were they killed
         as they come there, what kills them would never be seen before it does."""
@@ -298,7 +314,7 @@ class Platformer(SimulatedWorld):
         sunk = drowned(self.y) & living
         spiked = pricked(self._ground(), self.x, self.y) & living & ~sunk
         touch, _ = meets(self._beetles(), self._bodies(), self.y)
-        bitten: Flags = touch.any(1) & (self.state == ALIVE) & ~sunk & ~spiked  # the cheering are left in peace
+        bitten: Flags = touch.any(1) & living & ~sunk & ~spiked
         for name, who in (("death_pit", sunk), ("death_spike", spiked), ("death_enemy", bitten)):
             self._mark(name, who)
         self._kill(sunk | spiked | bitten)
@@ -333,19 +349,6 @@ class Platformer(SimulatedWorld):
         flat = np.where(self.enemy_state >= SQUASHED, self.enemy_state + 1, self.enemy_state)
         off_left = self.enemy_x + 9 <= self.camera[:, None]
         self.enemy_state = np.where(off_left | (flat >= GONE), NO_ENEMY, flat)
-
-    def _touch_flags(self) -> None:
-        """Raise the banner of a touched flag, tick by tick, while the player cheers."""
-        cheering = self.state == CHEER
-        self.banner = self.banner + BANNER_STEP * cheering
-        done = cheering & (self.banner >= BANNER_TOP)
-        pole = self.flag_column * 8 + 3
-        top = (levels.HOME_ROW - levels.POLE_ROWS) * 8
-        reaches = (self.x < pole + 2) & (self.x + BODY_WIDTH > pole) & (self.y + BODY_HEIGHT > top)
-        touched = (self.state == ALIVE) & reaches & (self.flag_column >= 0) & (self.banner == 0)
-        self.state = np.where(touched, CHEER, np.where(done, ALIVE, self.state))
-        self._mark("flag", touched)
-        self._mark("cheered", done)
 
     def _take_coins(self) -> None:
         """Take coins."""
@@ -423,10 +426,10 @@ class Platformer(SimulatedWorld):
             self._paste(i, self.scenery.beetle[side][look], px, py)
 
     def _poses(self) -> Ints:
-        """int64 [N], a function of what is seen: state, whether in the air, and where on a tile."""
+        """int64 [N], a function of what is seen: state, whether in the air, at a flag, and where on a tile."""
         walk = np.where((self.vx == 0) | (self.x & 4 == 0), art.HERO_STAND, art.HERO_STRIDE)
-        alive = np.where(self.on_ground, walk, art.HERO_JUMP)
-        return np.choose(self.state, [alive, np.full_like(alive, art.HERO_DEAD), np.full_like(alive, art.HERO_CHEER)])
+        alive = np.where(self._at_flag(), art.HERO_CHEER, np.where(self.on_ground, walk, art.HERO_JUMP))
+        return np.where(self.state == DEAD, art.HERO_DEAD, alive)
 
     def _paste_players(self) -> None:
         x = self.x - self.camera - art.HERO_OFFSET[0]

@@ -9,8 +9,9 @@ import numpy.typing as npt
 import pytest
 
 from training.worlds import platformer as module
+from training.worlds import platformer_art as art
 from training.worlds import platformer_levels as levels
-from training.worlds.platformer import ALIVE, CHEER, DEAD, RING, SQUASHED, WALKING, Platformer
+from training.worlds.platformer import ALIVE, DEAD, RING, SQUASHED, WALKING, Platformer
 from training.worlds.platformer_physics import pricked
 
 NOOP, LEFT, RIGHT, JUMP, LEFT_JUMP, RIGHT_JUMP = range(6)
@@ -247,23 +248,18 @@ def test_an_enemy_turns_at_ledge_wall_spike_and_screen_edge() -> None:
     assert world.enemy_right[0, 0] == 0 and world.enemy_x[0, 0] + 9 <= 128
 
 
-def test_a_flag_is_cheered_once() -> None:
+def test_a_flag_goes_up_once_and_holds_nobody() -> None:
     world = scene()
     world.flag_column[0] = 8
-    seen = 0
-    for _ in range(20):
-        seen |= play(world, (RIGHT, 1))
-        if world.state[0] == CHEER:
-            break
-    assert names(world, seen) == {"flag"}
-    ticks = 0
-    while world.state[0] == CHEER:
-        seen = play(world, (RIGHT_JUMP, 1))
-        ticks += 1
-        assert "jump" not in names(world, seen)
-        assert ("cheered" in names(world, seen)) == (world.state[0] == ALIVE)
-    assert ticks == 12 and world.banner[0] == module.BANNER_TOP
-    assert "flag" not in names(world, play(world, (LEFT, 12), (RIGHT, 30))) and world.state[0] == ALIVE
+    while not world._at_flag()[0]:
+        assert world._poses()[0] != art.HERO_CHEER and play(world, (RIGHT, 1)) == 0
+    assert world.banner[0] == 0 and world._poses()[0] == art.HERO_CHEER
+    x = int(world.x[0])
+    assert names(world, play(world, (RIGHT, 1))) == {"flag"}
+    assert world.banner[0] == module.BANNER_STEP and world.x[0] == x + levels.PACE
+    play(world, (RIGHT, 11))
+    assert world.banner[0] == module.BANNER_TOP and world._poses()[0] != art.HERO_CHEER
+    assert play(world, (LEFT, 12)) == 0 and world.banner[0] == module.BANNER_TOP
 
 
 def test_tiles_ahead_begin_at_the_players_column() -> None:
