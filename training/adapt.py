@@ -152,7 +152,7 @@ class Adaptation:
         rank, processes = accelerator.process_index, accelerator.num_processes
         data = self.preset.data
         windows = self._windows(
-            stage.window, stage.batch, self.preset.seed, data.rare_boost, data.rare_share, rank, processes
+            stage.window, stage.batch, self.preset.seed, data.rare_share, rank, processes
         )
         return self.fitting.feed(windows.prefetch)
 
@@ -187,7 +187,6 @@ class Adaptation:
         window: int,
         batch: int,
         seed: int,
-        rare_boost: float = 0.0,
         rare_share: float = 0.0,
         rank: int = 0,
         world_size: int = 1,
@@ -199,7 +198,6 @@ class Adaptation:
             window,
             batch,
             seed=seed,
-            rare_boost=rare_boost,
             rare_share=rare_share,
             rank=rank,
             world_size=world_size,

@@ -57,7 +57,6 @@ class BaseRun:
                 stage.window,
                 stage.batch,
                 seed=self.preset.seed,
-                rare_boost=self.preset.data.rare_boost,
                 rare_share=self.preset.data.rare_share,
                 rank=accelerator.process_index,
                 world_size=accelerator.num_processes,

@@ -136,7 +136,6 @@ class Run:
             window=window,
             batch_size=batch,
             seed=self.preset.seed,
-            rare_boost=self.preset.data.rare_boost,
             rare_share=self.preset.data.rare_share,
             rarity=self.preset.data.rarity,
             early=self.preset.data.early,

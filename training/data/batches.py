@@ -58,10 +58,11 @@ class Windows:
     """Batches of random windows from one folder or a mix of several.
 
     folders: data sets of the same world, version and picture size. window: T, transitions. batch_size: B.
-    rare_boost: how much more weight a segment with the rarest events has than the 1 of one without; `rare_share` of the
-    windows from such a segment are placed over a rare event. rarity: of events by name, 0 to 1, instead of how rare
-    they are: what is hard isn't always rare. early: events that are placed after a window's first tick, LEAD ticks at
-    most: whatever chance brought them had been seen by then, so no draw is bent by the choice.
+    rare_share: of the windows, so many are placed over a rare event, the rarer the more; the others lie anywhere,
+    whatever comes in them. So what a window over an event shows of chance was over before the event or has nothing to
+    do with it, and no draw is bent by the choice. rarity: of events by name, 0 to 1, instead of how rare they are: what
+    is hard isn't always rare. early: events that chance itself brings: a window begins LEAD ticks before at most, when
+    it had been seen already.
     shares: how much of the batches comes from each folder; by its frames when not given.
     rank, world_size: this process's place among several that share one sequence of batches.
     version: the world version that the data must be of, where known.
@@ -73,7 +74,6 @@ class Windows:
         window: int,
         batch_size: int,
         seed: int = 0,
-        rare_boost: float = 4.0,
         shares: Sequence[float] | None = None,
         rank: int = 0,
         world_size: int = 1,
@@ -82,8 +82,8 @@ class Windows:
         rarity: Mapping[str, float] = MappingProxyType({}),
         early: Sequence[str] = (),
     ) -> None:
-        if window < 1 or batch_size < 1 or seed < 0 or rare_boost < 0 or not 0 <= rank < world_size:
-            raise ValueError("expected window, batch_size >= 1, seed, rare_boost >= 0 and 0 <= rank < world_size")
+        if window < 1 or batch_size < 1 or seed < 0 or not 0 <= rank < world_size:
+            raise ValueError("expected window, batch_size >= 1, seed >= 0 and 0 <= rank < world_size")
         if not 0 <= rare_share <= 1:
             raise ValueError("expected 0 <= rare_share <= 1")
         self.folders = [folders] if isinstance(folders, Path) else list(folders)
@@ -103,7 +103,9 @@ class Windows:
         for name, value in rarity.items():
             self.rarity[self._bit("rarity", name)] = value
         self._early = np.uint32(sum({1 << self._bit("early", name) for name in early}))
-        self._cumulative = self._weigh(indices, rare_boost, shares)
+        weights = self._weigh(indices, shares)
+        rarest = self._rarest()
+        self._anywhere, self._over = np.cumsum(weights), np.cumsum(weights * rarest)
 
     def _bit(self, field: str, name: str) -> int:
         """Of an event in the records. Raises BadInput."""
@@ -119,8 +121,8 @@ class Windows:
     def windows(self, step: int) -> list[Window]:
         """The B windows of this process's batch number `step`."""
         rng = np.random.default_rng([self.seed, step * self.world_size + self.rank])
-        drawn = np.searchsorted(self._cumulative, rng.random(self.batch_size) * self._cumulative[-1], side="right")
-        return [Window(int(segment), self._place(int(segment), rng)) for segment in drawn]
+        over_event = (rng.random(self.batch_size) < self.rare_share) & (self._over[-1] > 0)
+        return [self._window(self._over if over else self._anywhere, bool(over), rng) for over in over_event]
 
     def batch(self, step: int) -> Batch:
         """This process's batch number `step`. Raises BadInput where a shard is damaged."""
@@ -176,45 +178,44 @@ class Windows:
             )
         return index
 
-    def _weigh(
-        self, indices: list[Index], rare_boost: float, shares: Sequence[float] | None
-    ) -> npt.NDArray[np.float64]:
+    def _weigh(self, indices: list[Index], shares: Sequence[float] | None) -> npt.NDArray[np.float64]:
+        """Of every segment."""
         if shares is None:
             shares = [float(index["ticks"].sum()) for index in indices]
         if len(shares) != len(indices) or min(shares) < 0 or sum(shares) <= 0:
             raise BadInput(f"shares: expected {len(indices)} numbers, none below 0")
         weights = []
         for index, share in zip(indices, shares, strict=True):
-            rarest = np.zeros(len(index))
-            for bit in np.flatnonzero(self.rarity):
-                rarest = np.maximum(rarest, (index["events"] >> np.uint32(bit) & 1) * self.rarity[bit])
-            weight = 1.0 + rare_boost * rarest
             lively = np.minimum(2.0 * index["changed"] / index["ticks"], 1.0)
-            weight *= np.where(lively == 0, IDLE_WEIGHT, QUIET_WEIGHT + (1.0 - QUIET_WEIGHT) * lively)
+            weight = np.where(lively == 0, IDLE_WEIGHT, QUIET_WEIGHT + (1.0 - QUIET_WEIGHT) * lively)
             weight *= np.where(2 * index["stuck"] > index["ticks"], STUCK_WEIGHT, 1.0)
             # Every place that a window can have in the folder counts alike.
             weight *= np.maximum(index["ticks"].astype(np.int64) - self.window + 1, 0)
             weights.append(share * weight / weight.sum())
-        return np.cumsum(np.concatenate(weights))
+        return np.concatenate(weights)
 
-    def _place(self, segment: int, rng: np.random.Generator) -> int:
-        """First tick of a window in a segment."""
-        entry = self._index[segment]
-        last = int(entry["ticks"]) - self.window
-        start = int(rng.integers(last + 1))
-        over_event = rng.random() < self.rare_share
-        toss, offset = rng.random(), int(rng.integers(self.window))
-        rare = [bit for bit in range(32) if int(entry["events"]) >> bit & 1 and self.rarity[bit] > 0]
-        if not rare or not over_event:
-            return start
+    def _rarest(self) -> npt.NDArray[np.float64]:
+        """The rarity of every segment's rarest event."""
+        rarest = np.zeros(len(self._index))
+        for bit in np.flatnonzero(self.rarity):
+            rarest = np.maximum(rarest, (self._index["events"] >> np.uint32(bit) & 1) * self.rarity[bit])
+        return rarest
+
+    def _window(self, cumulative: npt.NDArray[np.float64], over_event: bool, rng: np.random.Generator) -> Window:
+        """One by the segments' weights, over an event or anywhere."""
+        segment = int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+        last = int(self._index[segment]["ticks"]) - self.window
+        if not over_event:
+            return Window(segment, int(rng.integers(last + 1)))
         events = self._events(segment)
         score = np.zeros(len(events))
-        for bit in rare:
-            score = np.maximum(score, (events >> bit & 1) * self.rarity[bit])
-        tick = int(np.searchsorted(np.cumsum(score), toss * score.sum(), side="right"))
+        for bit in np.flatnonzero(self.rarity):
+            score = np.maximum(score, (events >> np.uint32(bit) & 1) * self.rarity[bit])
+        tick = int(np.searchsorted(np.cumsum(score), rng.random() * score.sum(), side="right"))
+        offset = int(rng.integers(self.window))
         if events[tick] & self._early:
             offset = 1 + offset % LEAD  # what the first tick brings isn't asked for
-        return min(max(tick - offset, 0), last)
+        return Window(segment, min(max(tick - offset, 0), last))
 
     def _events(self, segment: int) -> npt.NDArray[np.uint32]:
         entry = self._index[segment]

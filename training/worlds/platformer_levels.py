@@ -159,8 +159,8 @@ EARTH = Gravity()
 CONTEXT = 6
 CALM = frozenset({Op.FLAT, Op.COIN_LOW, Op.COIN_HIGH, Op.DECORATION})
 _WEIGHTS: tuple[tuple[Op, float], ...] = (
-    (Op.FLAT, 0.10), (Op.PIT, 0.14), (Op.SPIKE, 0.11), (Op.COIN_LOW, 0.12), (Op.PLANK, 0.09), (Op.BRICK, 0.06),
-    (Op.BLOCK, 0.08), (Op.DECORATION, 0.08),
+    (Op.FLAT, 0.10), (Op.PIT, 0.14), (Op.SPIKE, 0.11), (Op.COIN_LOW, 0.13), (Op.PLANK, 0.10), (Op.BRICK, 0.09),
+    (Op.BLOCK, 0.09), (Op.DECORATION, 0.09),
 )  # fmt: skip
 
 
@@ -220,9 +220,9 @@ def choices(context: Sequence[int], ground: int) -> tuple[tuple[Op, float], ...]
             # Steps of two have room less often than those of one.
             options.append((op, (0.18 if nearer else 0.075) * (1 + abs(step))))
     if calm >= 3 and Op.ENEMY not in context:
-        options.append((Op.ENEMY, 0.7))
+        options.append((Op.ENEMY, 0.5))
     if ground == HOME_ROW:
-        options.append((Op.FLAG, 0.5))
+        options.append((Op.FLAG, 0.4))
     total = sum(weight for _, weight in options)
     return tuple((op, weight / total) for op, weight in options)
 

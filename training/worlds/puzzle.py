@@ -29,6 +29,10 @@ from training.worlds.puzzle_levels import (
     FLOOR,
     GOAL,
     KEY,
+    LAST_COLUMN,
+    OWED_KINDS,
+    OWED_PLAYER,
+    PAIR_COUNTS,
     PLAYER,
     SIDE,
     STEPS,
@@ -147,6 +151,7 @@ class PuzzleWorld(SimulatedWorld):
         "new_board",
         "stuck",
         "entrance",
+        "due",
         *(f"column_{column}" for column in WIPE_COLUMNS),
     )
     scripts: ClassVar[dict[str, list[tuple[Action, int]]]] = {
@@ -343,6 +348,7 @@ class PuzzleWorld(SimulatedWorld):
             self._draw_cells(changing[:, None], _ORDER[np.clip(rank, 0, CELLS - 1)])
             self._draw_players(changing)
             events[changing[s.timer[changing] == ENTRANCE_TICK]] |= self._bit["entrance"]
+            events[changing[self._due(changing)]] |= self._bit["due"]
             for column in WIPE_COLUMNS:
                 half_in = s.timer[changing] == SIDE * column + SIDE // 2
                 events[changing[half_in]] |= self._bit[f"column_{column}"]
@@ -350,6 +356,13 @@ class PuzzleWorld(SimulatedWorld):
         if complete.size:
             self._put_next_boards(complete)
             events[complete] |= self._bit["new_board"]
+
+    def _due(self, copies: Ints) -> Bools:
+        """Of copies that wipe: whether a board in its last columns shows that it still lacks a box or a goal."""
+        s = self.state
+        cell = _ORDER[np.minimum(s.timer[copies], CELLS) - 1]
+        pairs, owed = np.divmod(s.next_marks[copies, cell] % (OWED_KINDS * PAIR_COUNTS), OWED_KINDS)
+        return np.asarray((cell % SIDE >= LAST_COLUMN) & (cell % SIDE < SIDE - 1) & ((owed > OWED_PLAYER) | (pairs == 0)))
 
     # ---- drawing
 

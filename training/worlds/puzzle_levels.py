@@ -40,6 +40,7 @@ _LOCKED = 0.62  # share of the boards with key and door, before the hopeless and
 _DRAWN_AGAIN = 0.5  # share of the locked boards with one pair that are: there are few different ones
 _DIVIDER = 2  # the column of the wall that has the door
 ENTRANCE = next(cell for cell in WIPE_ORDER if _INSIDE >> cell & 1)  # where the player of a generated board stands
+LAST_COLUMN = SIDE - 3  # that a box may come in; a goal may come in the next one too
 OWED_NOTHING, OWED_PLAYER, OWED_BOX, OWED_GOAL = range(4)
 OWED_KINDS, MOST_PAIRS = 4, 3
 PAIR_COUNTS = MOST_PAIRS + 1
@@ -401,7 +402,7 @@ def _shares(cells: bytearray, cell: int, boxes: int, goals: int) -> list[tuple[i
     beside = {cells[cell + step] for step in STEPS}
     closed = [cells[cell + step] in (WALL, DOOR) for step in STEPS]
     in_corner = (closed[0] or closed[1]) and (closed[2] or closed[3])
-    last = column - (SIDE - 3)  # 0 in the last column that a box may come in, 1 in the last for a goal
+    last = column - LAST_COLUMN  # 0 in the last column that a box may come in, 1 in the last for a goal
     left = max(1, row - 1 if column % 2 else SIDE - 2 - row)  # rows that the column still has for a box, this one too
     shares = []
     # What a board can't do without gets likelier as the room for it ends, until it must come; a last pair is hardly
