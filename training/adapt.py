@@ -151,9 +151,7 @@ class Adaptation:
         """Batches of the new world for a stage."""
         rank, processes = accelerator.process_index, accelerator.num_processes
         data = self.preset.data
-        windows = self._windows(
-            stage.window, stage.batch, self.preset.seed, data.rare_share, rank, processes
-        )
+        windows = self._windows(stage.window, stage.batch, self.preset.seed, data.rare_share, rank, processes)
         return self.fitting.feed(windows.prefetch)
 
     def starts(self) -> Starts:

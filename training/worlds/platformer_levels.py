@@ -222,7 +222,7 @@ def choices(context: Sequence[int], ground: int) -> tuple[tuple[Op, float], ...]
     if calm >= 3 and Op.ENEMY not in context:
         options.append((Op.ENEMY, 0.5))
     if ground == HOME_ROW:
-        options.append((Op.FLAG, 0.4))
+        options.append((Op.FLAG, 0.3))
     total = sum(weight for _, weight in options)
     return tuple((op, weight / total) for op, weight in options)
 
@@ -233,7 +233,7 @@ def _cumulative(context: tuple[int, ...], ground: int) -> tuple[list[float], lis
     return list(accumulate(weight for _, weight in options)), [op for op, _ in options]
 
 
-SHORTEST, LONGEST = 30, 120  # columns of a level, its flag included
+SHORTEST, LONGEST = 16, 120  # columns of a level, its flag included: a flag may follow once the last is out of sight
 _LEAD = 3  # plain columns after a flag
 
 

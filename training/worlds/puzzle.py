@@ -362,7 +362,9 @@ class PuzzleWorld(SimulatedWorld):
         s = self.state
         cell = _ORDER[np.minimum(s.timer[copies], CELLS) - 1]
         pairs, owed = np.divmod(s.next_marks[copies, cell] % (OWED_KINDS * PAIR_COUNTS), OWED_KINDS)
-        return np.asarray((cell % SIDE >= LAST_COLUMN) & (cell % SIDE < SIDE - 1) & ((owed > OWED_PLAYER) | (pairs == 0)))
+        return np.asarray(
+            (cell % SIDE >= LAST_COLUMN) & (cell % SIDE < SIDE - 1) & ((owed > OWED_PLAYER) | (pairs == 0))
+        )
 
     # ---- drawing
 

@@ -19,7 +19,16 @@ from training.worlds.puzzle import (
     read_board,
     render_board,
 )
-from training.worlds.puzzle_levels import WIPE_ORDER, Board, board_is_valid, generate_level, owed_marks, solve
+from training.worlds.puzzle_levels import (
+    BOX,
+    GOAL,
+    WIPE_ORDER,
+    Board,
+    board_is_valid,
+    generate_level,
+    owed_marks,
+    solve,
+)
 
 NOOP, UP, DOWN, LEFT, RIGHT = range(5)
 SYMBOLS = " #.$*kD"
@@ -245,6 +254,22 @@ def test_solving_shows_gold_then_wipes_one_patch_at_a_time() -> None:
     assert world.state.phase[0] == PLAY and world.calm[0]
     assert np.array_equal(frame, render_board(world.board(0)))
     assert not np.array_equal(frame, old)
+
+
+def test_a_wipe_says_where_a_board_still_owes_something() -> None:
+    world, seen = PuzzleWorld(24), 0
+    rng = np.random.default_rng(0)
+    world.reset(seed=50)
+    for _ in range(700):
+        *_, info = world.step(world.suggest(rng))
+        due = info["events"] & world.event_bit("due") > 0
+        for copy in np.flatnonzero((world.state.phase == WIPE) & (world.state.timer <= 64)):
+            rank = int(world.state.timer[copy]) - 1
+            came = [world.state.next_cells[copy, cell] for cell in WIPE_ORDER[:rank]]
+            lacks = not came.count(BOX) or came.count(BOX) != came.count(GOAL)
+            assert due[copy] == (WIPE_ORDER[rank] % 8 in (5, 6) and lacks)
+            seen += due[copy]
+    assert seen > 100
 
 
 def test_the_wipe_depends_on_nothing_but_glyphs_and_marks() -> None:
