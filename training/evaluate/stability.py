@@ -38,7 +38,8 @@ def measure_stability(
     playable: Playable, world_name: str, starts: Sequence[Moment], frames: int, watch: Watcher | None = None
 ) -> dict[str, Any]:
     """`frames` frames from each start, whatever becomes of them. Histograms are of all runs' frames of a window,
-    against those of the simulator's runs as a whole; the worst window counts."""
+    against those of the simulator's runs as a whole; the worst window counts. `longest_still`: frames in a row in which
+    no pixel changed, of all runs the most."""
 
     def play(world: Playable, number: int, start: Moment) -> _Log:
         return _play(world, world_name, start, number, frames, watch)
