@@ -35,7 +35,7 @@ from training.data.recording import POLICY
 from training.dynamics_stage import NextFrame, dynamics_config, load_dynamics, pixel_classes
 from training.export import Sampling
 from training.precision import make_accelerator
-from training.preset import Preset, StagePreset, load_preset
+from training.preset import DataPreset, Preset, StagePreset, load_preset
 from training.seal import Identity, Networks, check_replaceable, seal
 from training.shipped_weights import read_networks
 from training.stage import Stage, StageReport, read_spent
@@ -150,8 +150,7 @@ class Adaptation:
     def feed(self, stage: StagePreset, accelerator: Accelerator) -> Feed:
         """Batches of the new world for a stage."""
         rank, processes = accelerator.process_index, accelerator.num_processes
-        data = self.preset.data
-        windows = self._windows(stage.window, stage.batch, self.preset.seed, data.rare_share, rank, processes)
+        windows = self._windows(stage.window, stage.batch, self.preset.seed, self.preset.data, rank, processes)
         return self.fitting.feed(windows.prefetch)
 
     def starts(self) -> Starts:
@@ -185,18 +184,21 @@ class Adaptation:
         window: int,
         batch: int,
         seed: int,
-        rare_share: float = 0.0,
+        over: DataPreset | None = None,
         rank: int = 0,
         world_size: int = 1,
     ) -> Windows:
-        name = read_card(self.data[0]).world
+        card = read_card(self.data[0])
+        name, known = card.world, card.event_names  # none of an imported game
         version = world_class(name).version if name in WORLDS else None
         windows = Windows(
             self.data,
             window,
             batch,
             seed=seed,
-            rare_share=rare_share,
+            rare_share=over.rare_share if over else 0.0,
+            rarity={event: rarity for event, rarity in over.rarity.items() if event in known} if over else {},
+            early=[event for event in over.early if event in known] if over else (),
             rank=rank,
             world_size=world_size,
             version=version,

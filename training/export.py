@@ -78,9 +78,9 @@ class StepGraph(nn.Module):
     """One frame of play: dynamics, sampling and picture as a single graph.
 
     tokens int64 [1,P], action int64 [1], noise float32 [1,P], state… → next tokens int64 [1,P], picture uint8, entropy
-    float32 [1] (mean nats a token), rolled state…. The state begins with what this graph drew last, int64 [1,P], one
-    added so that zero stands for nothing, and with the classes that it showed for that, uint8 [1,H,W]: tokens that it
-    is given back are seen as they were shown, others as the codebook has them.
+    float32 [1] (mean nats a token, those that aren't drawn counting as sure), rolled state…. The state begins with what
+    this graph drew last, int64 [1,P], one added so that zero stands for nothing, and with the classes that it showed
+    for that, uint8 [1,H,W]: tokens that it is given back are seen as they were shown, others as the codebook has them.
     """
 
     def __init__(self, tokenizer: Tokenizer, dynamics: DynamicsModel, sampling: Sampling) -> None:

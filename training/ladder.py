@@ -86,6 +86,7 @@ def build_rung(rung: Rung, starts: Starts, folder: Path) -> Manifest:
         update={
             "tokenizer": preset.tokenizer.model_copy(update={"codebook": CODEBOOK}),
             "dynamics": preset.dynamics.model_copy(update=shape),
+            "export": preset.export.model_copy(update={"chance_rows": ()}),  # no rung knows where chance lies
         }
     )
     simulated = world_class(WORLD)

@@ -31,7 +31,7 @@ class Distillation(NextFrame):
     ) -> None:
         super().__init__(model, tokenizer, preset.dynamics, device)
         self.teacher = (teacher.eval(),)  # in a tuple: not a part that is trained or saved
-        self.student, self.passes, self.min_p = preset.student, preset.teacher.passes, preset.export.min_p
+        self.student, self.passes, self.export = preset.student, preset.teacher.passes, preset.export
 
     def lesson(self, batch: Batch, generator: torch.Generator, progress: float) -> Lesson:
         """From the teacher or from what was recorded, as the mode says."""
@@ -55,7 +55,7 @@ class Distillation(NextFrame):
         context = self._corrupt(context, still, generator)
         noise = torch.rand(actions.numel(), self.passes, generator=generator).to(self.device)
         decided, _ = teacher.decide(
-            context, actions, teacher.initial_state(len(context), self.device), noise, self.min_p
+            context, actions, teacher.initial_state(len(context), self.device), noise, self.export.min_p
         )
         changed = decided.picture != context.flatten(0, 1)
         return Lesson(context, actions, decided.picture, decided.tokens, changed, decided.beliefs)
@@ -68,7 +68,10 @@ class Distillation(NextFrame):
         for now in range(context.shape[1] - 1):
             prediction, state = self.model(played[-1][:, None], actions[:, now : now + 1], state)
             noise = torch.rand(len(context), 1, generator=generator).to(self.device)
-            _, picture, _ = self.model.draw(prediction, noise.expand(-1, self.model.config.tokens), self.min_p)
+            noise = noise.expand(-1, self.model.config.tokens)
+            _, picture, _ = self.model.draw(
+                prediction, noise, self.export.min_p, self.export.candidates, self.export.chance_rows
+            )
             played.append(picture if now >= KNOWN else context[:, now + 1])
         return torch.stack(played, 1)
 

@@ -25,7 +25,6 @@ from training.data.shards import INDEX, Index, read_part
 RARE_SHARE = 0.01  # an event of fewer ticks than this share is rare, the more so the fewer
 IDLE_WEIGHT = 0.05  # of a segment in which no pixel changes
 QUIET_WEIGHT = 0.25  # of one in which hardly any does, rising to 1 where every second picture or more is new
-LEAD = 2  # ticks before an early event that a window begins at most
 STUCK_WEIGHT = 0.25  # of a segment that is mostly beyond winning
 READERS = max(1, min(8, (os.cpu_count() or 1) // 2))  # threads: a GPU takes batches faster than one core reads them
 
@@ -59,11 +58,10 @@ class Windows:
 
     folders: data sets of the same world, version and picture size. window: T, transitions. batch_size: B.
     rare_share: of the windows, so many are placed over a rare event, the rarer the more; the others lie anywhere,
-    whatever comes in them. So what a window over an event shows of chance was over before the event or has nothing to
-    do with it, and no draw is bent by the choice. rarity: of events by name, 0 to 1, instead of how rare they are: what
-    is hard isn't always rare. early: events that chance itself brings: a window begins LEAD ticks before at most, when
-    it had been seen already.
-    shares: how much of the batches comes from each folder; by its frames when not given.
+    whatever comes in them: were they drawn from segments with events more often, what chance brings there would be
+    thought likelier than it is. rarity: of events by name, 0 to 1, instead of how rare they are: what is hard isn't
+    always rare. early: events that chance itself brings: their window begins a tick before, and what its first tick
+    brings isn't asked for, so that no draw is learnt from because of what came of it.
     rank, world_size: this process's place among several that share one sequence of batches.
     version: the world version that the data must be of, where known.
     """
@@ -74,11 +72,10 @@ class Windows:
         window: int,
         batch_size: int,
         seed: int = 0,
-        shares: Sequence[float] | None = None,
         rank: int = 0,
         world_size: int = 1,
         version: int | None = None,
-        rare_share: float = 0.5,
+        rare_share: float = 0.4,
         rarity: Mapping[str, float] = MappingProxyType({}),
         early: Sequence[str] = (),
     ) -> None:
@@ -103,9 +100,8 @@ class Windows:
         for name, value in rarity.items():
             self.rarity[self._bit("rarity", name)] = value
         self._early = np.uint32(sum({1 << self._bit("early", name) for name in early}))
-        weights = self._weigh(indices, shares)
-        rarest = self._rarest()
-        self._anywhere, self._over = np.cumsum(weights), np.cumsum(weights * rarest)
+        weights = self._weights()
+        self._anywhere, self._over = np.cumsum(weights), np.cumsum(weights * self._rarest())
 
     def _bit(self, field: str, name: str) -> int:
         """Of an event in the records. Raises BadInput."""
@@ -178,21 +174,14 @@ class Windows:
             )
         return index
 
-    def _weigh(self, indices: list[Index], shares: Sequence[float] | None) -> npt.NDArray[np.float64]:
-        """Of every segment."""
-        if shares is None:
-            shares = [float(index["ticks"].sum()) for index in indices]
-        if len(shares) != len(indices) or min(shares) < 0 or sum(shares) <= 0:
-            raise BadInput(f"shares: expected {len(indices)} numbers, none below 0")
-        weights = []
-        for index, share in zip(indices, shares, strict=True):
-            lively = np.minimum(2.0 * index["changed"] / index["ticks"], 1.0)
-            weight = np.where(lively == 0, IDLE_WEIGHT, QUIET_WEIGHT + (1.0 - QUIET_WEIGHT) * lively)
-            weight *= np.where(2 * index["stuck"] > index["ticks"], STUCK_WEIGHT, 1.0)
-            # Every place that a window can have in the folder counts alike.
-            weight *= np.maximum(index["ticks"].astype(np.int64) - self.window + 1, 0)
-            weights.append(share * weight / weight.sum())
-        return np.concatenate(weights)
+    def _weights(self) -> npt.NDArray[np.float64]:
+        """Of every segment; every place that a window can have counts alike."""
+        index = self._index
+        lively = np.minimum(2.0 * index["changed"] / index["ticks"], 1.0)
+        weights = np.where(lively == 0, IDLE_WEIGHT, QUIET_WEIGHT + (1.0 - QUIET_WEIGHT) * lively)
+        weights *= np.where(2 * index["stuck"] > index["ticks"], STUCK_WEIGHT, 1.0)
+        weights *= np.maximum(index["ticks"].astype(np.int64) - self.window + 1, 0)
+        return np.asarray(weights)
 
     def _rarest(self) -> npt.NDArray[np.float64]:
         """The rarity of every segment's rarest event."""
@@ -211,10 +200,13 @@ class Windows:
         score = np.zeros(len(events))
         for bit in np.flatnonzero(self.rarity):
             score = np.maximum(score, (events >> np.uint32(bit) & 1) * self.rarity[bit])
+        early = events & self._early > 0
+        lead = min(1, self.window - 1)
+        score[early & (np.arange(len(events)) > last + lead)] = 0.0  # a window that ends there begins too long before
+        if not score.any():
+            return Window(segment, int(rng.integers(last + 1)))
         tick = int(np.searchsorted(np.cumsum(score), rng.random() * score.sum(), side="right"))
-        offset = int(rng.integers(self.window))
-        if events[tick] & self._early:
-            offset = 1 + offset % LEAD  # what the first tick brings isn't asked for
+        offset = lead if early[tick] else int(rng.integers(self.window))
         return Window(segment, min(max(tick - offset, 0), last))
 
     def _events(self, segment: int) -> npt.NDArray[np.uint32]:

@@ -310,7 +310,7 @@ class Platformer(SimulatedWorld):
     def _die_of_what_is_touched(self) -> None:
         """Kill those whom the last picture shows in spikes, deep in a pit or at a beetle that walks. Were they killed
         as they come there, what kills them would never be seen before it does."""
-        living = self.state != DEAD
+        living = self.state == ALIVE
         sunk = drowned(self.y) & living
         spiked = pricked(self._ground(), self.x, self.y) & living & ~sunk
         touch, _ = meets(self._beetles(), self._bodies(), self.y)
@@ -351,8 +351,8 @@ class Platformer(SimulatedWorld):
         self.enemy_state = np.where(off_left | (flat >= GONE), NO_ENEMY, flat)
 
     def _take_coins(self) -> None:
-        """Take coins."""
-        ground, living = self._ground(), self.state != DEAD
+        """Those at a living body's corners, of who touches spikes too: that kills with the next tick."""
+        ground, living = self._ground(), self.state == ALIVE
         xs = self.x + np.array([[0], [7], [0], [7], [0], [7]])
         ys = self.y + np.array([[0], [0], [7], [7], [13], [13]])
         coins = (ground.kinds(xs, ys) == levels.COIN) & living

@@ -233,7 +233,7 @@ def _cumulative(context: tuple[int, ...], ground: int) -> tuple[list[float], lis
     return list(accumulate(weight for _, weight in options)), [op for op, _ in options]
 
 
-SHORTEST, LONGEST = 16, 120  # columns of a level, its flag included: a flag may follow once the last is out of sight
+SHORTEST, LONGEST = 16, 120  # columns of a level, its flag included; two flags are hardly ever in sight together
 _LEAD = 3  # plain columns after a flag
 
 
