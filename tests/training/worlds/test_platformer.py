@@ -175,7 +175,7 @@ def test_what_kills_is_seen_to_be_touched_before_it_does() -> None:
 
 
 def test_what_enters_is_told_as_its_first_pixels_come() -> None:
-    standing = {levels.Op.SPIKE, levels.Op.BLOCK, levels.Op.ENEMY, levels.Op.DECORATION}
+    standing = {levels.SPIKE, levels.BLOCK, *range(levels.DECORATION, levels.DECORATION + levels.BIOMES)}
     world = Platformer(4)
     world.reset(seed=3)
     told = 0
@@ -184,8 +184,9 @@ def test_what_enters_is_told_as_its_first_pixels_come() -> None:
         events = world.step(world.suggest(np.random.default_rng(0)))[4]["events"]
         last = (world.camera + 127) // 8
         for copy in range(4):
-            rune = world.tiles[copy, (last[copy] - 1) % RING, levels.FRIEZE] - levels.RUNE
-            new = last[copy] > edge[copy] and rune in standing
+            seen = set(world.tiles[copy, last[copy] % RING, : levels.FRIEZE].tolist())
+            beetle = (world.enemy_x[copy] == last[copy] * 8 + 1) & (world.enemy_state[copy] == WALKING)
+            new = last[copy] > edge[copy] and bool(standing & seen or beetle.any())
             assert ("enters" in names(world, int(events[copy]))) == new
             told += new
     assert told > 10
