@@ -61,7 +61,8 @@ class Windows:
     whatever comes in them: were they drawn from segments with events more often, what chance brings there would be
     thought likelier than it is. rarity: of events by name, 0 to 1, instead of how rare they are: what is hard isn't
     always rare. early: events that chance itself brings: their window begins a tick before, and what its first tick
-    brings isn't asked for, so that no draw is learnt from because of what came of it.
+    brings isn't asked for, so that the draw that made the event isn't learnt from for having made it. A little of such
+    choosing is left: a segment counts by its rarest event, so where few of them come each is met the more often.
     rank, world_size: this process's place among several that share one sequence of batches.
     version: the world version that the data must be of, where known.
     """
