@@ -37,14 +37,14 @@ TORN = 0.5  # share of the rollouts that begin with something wrong
 @dataclass(frozen=True)
 class Lesson:
     """N = B·T steps: contexts uint8 [B,T,H,W] and the actions taken at them, int64 [B,T]; what follows, uint8 [N,H,W],
-    its tokens int64 [N,P], and which of its pixels have just changed, bool [N,H,W]. A teacher's lesson also has what
-    was thought of each patch, float [N,P,S,C], pixels by twos."""
+    its tokens int64 [N,P], and which of its pixels are news, bool [N,H,W]: they aren't as in the picture before, be it
+    moved as a whole. A teacher's lesson also has what was thought of each patch, float [N,P,S,C], pixels by twos."""
 
     context: Tensor
     actions: Tensor
     target: Tensor
     tokens: Tensor
-    changed: Tensor
+    news: Tensor
     beliefs: Tensor | None = None
 
 
@@ -91,7 +91,16 @@ class NextFrame(Objective):
                 context = self._corrupt(context, moving, generator)
             context = self._own_rollout(context, true, actions, evidence, generator)
         context = self._corrupt(context, moving, generator)
-        return Lesson(context, actions, target, tokens[:, 1:].flatten(0, 1), target != true.flatten(0, 1))
+        return Lesson(context, actions, target, tokens[:, 1:].flatten(0, 1), self.news(true.flatten(0, 1), target))
+
+    def news(self, before: Tensor, after: Tensor) -> Tensor:
+        """Which pixels of the pictures `after` no fixed shift of all of `before` explains, the one that explains most of
+        them: what has come in, has moved by itself or been uncovered. uint8 [N,H,W] twice → bool [N,H,W]."""
+        assert isinstance(self.model, DynamicsModel)
+        compositor = self.model.compositor
+        same = compositor.look(before, compositor.shifts) == after.unsqueeze(-1)
+        best = same.flatten(1, 2).sum(1).argmax(-1).view(-1, 1, 1, 1)
+        return ~same.take_along_dim(best, -1).squeeze(-1)
 
     def learn(self, lesson: Lesson, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a lesson, and figures."""
@@ -113,34 +122,30 @@ class NextFrame(Objective):
             pixels = -(lesson.beliefs * (composed.mixture() + 1e-6).log()).sum((2, 3))
         if open_ is not None:
             pixels = pixels * open_
-        counts = self._changed(lesson.changed)
-        pixels = pixels * counts * self._weights()
+        counts = self._counts(lesson.news)
+        pixels = pixels * counts
         misled = composed.carriage.misled(evidence) if composed.carriage else pixels.new_zeros(len(pixels))
         nats = pixels.sum(1, keepdim=True) + CARRY_WEIGHT * misled.unsqueeze(1)
         by_pixel = (nats * weights).sum() / weights.sum() / pixels.shape[1]
         names, right = self._names(prediction, lesson.tokens, weights, counts, generator)
         with torch.no_grad():
-            changed = quads(lesson.changed & (weights > 0).unsqueeze(-1), self.model.config.patch)
-            wrong = (changed & (likelihood < 0.5)).sum() / changed.sum()
+            news = quads(lesson.news & (weights > 0).unsqueeze(-1), self.model.config.patch)
+            wrong = (news & (likelihood < 0.5)).sum() / news.sum()
         figures = {
             "pixels": pixels.detach().mean(),
             "misled": misled.detach().mean(),
             "right": right,
-            "changed_wrong": wrong,
+            "news_wrong": wrong,
         }
         return by_pixel + NAME_WEIGHT * names, figures
 
-    def _weights(self) -> Tensor:
-        """How much each patch counts where it lies, float [P]."""
+    def _counts(self, news: Tensor) -> Tensor:
+        """How much each patch counts, float [N,P], by where it lies and the pixels that are news, bool [N,H,W]."""
         assert isinstance(self.model, DynamicsModel)
-        weights = torch.ones(self.model.config.grid, device=self.device)
-        weights[:, -1] = self.preset.entering_weight
-        return weights.flatten()
-
-    def _changed(self, changed: Tensor) -> Tensor:
-        """How much each patch counts, float [N,P], by the pixels that have changed, bool [N,H,W]."""
-        assert isinstance(self.model, DynamicsModel)
-        return torch.where(cut(changed, self.model.config.patch).any(-1), self.preset.changed_weight, 1.0)
+        counts = torch.where(cut(news, self.model.config.patch).any(-1), self.preset.news_weight, 1.0)
+        counts = counts.unflatten(1, self.model.config.grid)
+        counts[..., -1] *= self.preset.entering_weight
+        return counts.flatten(1)
 
     def predict(
         self, lesson: Lesson, evidence: Tensor, told: Tensor, generator: torch.Generator

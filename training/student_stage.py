@@ -57,8 +57,8 @@ class Distillation(NextFrame):
         decided, _ = teacher.decide(
             context, actions, teacher.initial_state(len(context), self.device), noise, self.export.min_p
         )
-        changed = decided.picture != context.flatten(0, 1)
-        return Lesson(context, actions, decided.picture, decided.tokens, changed, decided.beliefs)
+        news = self.news(context.flatten(0, 1), decided.picture)
+        return Lesson(context, actions, decided.picture, decided.tokens, news, decided.beliefs)
 
     def _played(self, context: Tensor, actions: Tensor, generator: torch.Generator) -> Tensor:
         """The clips, uint8 [B,T,H,W], as the student plays them on from their first frames."""

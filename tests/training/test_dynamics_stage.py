@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.dynamics import DynamicsModel
 from models.patches import cut
 from training.data.batches import Windows
 from training.dynamics_stage import KNOWN, NextFrame
@@ -83,9 +84,25 @@ def test_what_enters_counts_as_often_as_it_is_told_to(objective: NextFrame, begu
     assert costs[1.0] > 0
 
 
-def test_what_changes_counts_as_often_as_it_is_told_to(objective: NextFrame) -> None:
-    objective.preset = objective.preset.model_copy(update={"changed_weight": 5.0})
-    changed = torch.zeros(2, 128, 128, dtype=torch.bool)
-    changed[1, 20, 9] = True
-    weights = objective._changed(changed)
-    assert (weights[0] == 1).all() and weights[1].sum() == 256 + 4 and weights[1, 2 * 16 + 1] == 5
+def test_news_counts_as_often_as_it_is_told_to(objective: NextFrame) -> None:
+    objective.preset = objective.preset.model_copy(update={"news_weight": 5.0, "entering_weight": 1.0})
+    news = torch.zeros(2, 128, 128, dtype=torch.bool)
+    news[1, 20, 9] = True
+    counts = objective._counts(news)
+    assert (counts[0] == 1).all() and counts[1].sum() == 256 + 4 and counts[1, 2 * 16 + 1] == 5
+
+
+def test_news_is_what_the_picture_moved_as_a_whole_does_not_explain(objective: NextFrame) -> None:
+    model = objective.model
+    assert isinstance(model, DynamicsModel)
+    scroll = next(across for down, across in model.compositor.shifts if across > 0 and not down)
+    before = torch.randint(0, 16, (2, 128, 128), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    after = before.clone()
+    after[1, :, :-scroll] = before[1, :, scroll:]
+    after[1, :, -scroll:] = (before[1, :, -scroll:] + 1) % 16
+    expected = torch.zeros(2, 128, 128, dtype=torch.bool)
+    expected[1, :, -scroll:] = True
+    after[:, 50:58, 60:70] = (after[:, 50:58, 60:70] + 1) % 16
+    expected[:, 50:58, 60:70] = True
+    news = objective.news(before, after)
+    assert (news == expected)[:, :, :-scroll].all() and news[1, 50:58, 60:70].all() and not news[0, :50].any()

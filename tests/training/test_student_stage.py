@@ -72,7 +72,7 @@ def test_nothing_is_lost_by_agreeing(taught: Run) -> None:
     lesson = objective.lesson(batch, torch.Generator().manual_seed(0), 0.5)
 
     def loss(beliefs: torch.Tensor) -> float:
-        asked = Lesson(lesson.context, lesson.actions, lesson.target, lesson.tokens, lesson.changed, beliefs)
+        asked = Lesson(lesson.context, lesson.actions, lesson.target, lesson.tokens, lesson.news, beliefs)
         return float(objective.learn(asked, torch.Generator().manual_seed(1))[1]["pixels"].detach())
 
     state = objective.model.initial_state(2)

@@ -23,7 +23,7 @@ class Extent:
     taught_steps: int = 1200
     starts: int = 40  # of coherence; the first of them are those of all long runs
     frames: int = 300  # of each start
-    plays: int = 450  # of the platformer's physics: over 10,000 moving ticks
+    plays: int = 480  # of the platformer's physics: over 10,000 moving ticks
     outcomes: int = 60  # stomps, coins and spikes each, at least
     presses: int = 480  # of the puzzle's rules: half of them pushes, an eighth keys, an eighth doors
     long_runs: int = 40

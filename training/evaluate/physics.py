@@ -135,7 +135,10 @@ class _Made:
     def grounded(self, tick: int) -> bool | None:
         """Whether the player is shown standing or walking; None where none is seen."""
         hero = self.seen[tick].hero
-        return None if hero is None else hero.pose < art.HERO_JUMP or hero.pose == art.HERO_CHEER
+        if hero is None:
+            return None
+        # Who cheers at a flag may do so in the air.
+        return self.seen[tick].standing if hero.pose == art.HERO_CHEER else hero.pose < art.HERO_JUMP
 
     @property
     def death(self) -> int | None:

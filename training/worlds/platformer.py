@@ -43,6 +43,7 @@ ALIVE, DEAD = 0, 1
 NO_ENEMY, WALKING, SQUASHED, GONE = 0, 1, 2, 6  # squashed for the ticks 2, 3, 4, 5
 BANNER_TOP, BANNER_STEP = 24, 2  # pixels
 _STANDING = (levels.Op.SPIKE, levels.Op.BLOCK, levels.Op.ENEMY, levels.Op.DECORATION)  # what stands on the ground
+_BEHIND = tuple(range(levels.COIN, levels.RUNE))  # what who stands before it covers: all above the ground
 _MARGIN = 16  # of the canvas, so that sprites need no clipping
 _STRIP = (RING + VIEW) * 8  # the first columns are drawn again behind the last, so that every view is one slice
 
@@ -73,7 +74,7 @@ class Platformer(SimulatedWorld):
     title: ClassVar[str] = "Runewood Run"
     genre: ClassVar[str] = "platformer"
     description: ClassVar[str] = "Run, jump and stomp through hills that never end. The runes below tell what comes."
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     actions: ClassVar[tuple[Action, ...]] = (
         Action.NOOP, Action.LEFT, Action.RIGHT, Action.JUMP, Action.LEFT_JUMP, Action.RIGHT_JUMP,
     )  # fmt: skip
@@ -90,7 +91,7 @@ class Platformer(SimulatedWorld):
     gravity: ClassVar[Gravity] = EARTH
     event_names: ClassVar[tuple[str, ...]] = (
         "death_spike", "death_pit", "death_enemy", "respawn", "stomp", "coin", "flag", "jump", "land", "biome",
-        "blocked", "enters",
+        "blocked", "enters", "uncovers",
     )  # fmt: skip
     scripts: ClassVar[dict[str, list[tuple[Action, int]]]] = {
         "stroll": [(Action.RIGHT, 14), (Action.RIGHT_JUMP, 10), (Action.RIGHT, 22), (Action.RIGHT_JUMP, 16)],
@@ -233,6 +234,13 @@ class Platformer(SimulatedWorld):
         op = self.tiles[self._copies, (last - 1) % RING, FRIEZE] - levels.RUNE
         self._mark("enters", (last > edge) & np.isin(op, _STANDING))
 
+    def _uncovered(self, x: Ints, y: Ints) -> Flags:
+        """bool [N]: who has moved from before something that stands above the ground, of hit boxes at (x, y)."""
+        across = np.stack([x // 8, (x + BODY_WIDTH - 1) // 8], 1)[:, :, None] % RING
+        down = np.clip(np.stack([y // 8, (y + 7) // 8, (y + BODY_HEIGHT - 1) // 8], 1)[:, None], 0, FRIEZE)
+        behind: Flags = np.isin(self.tiles[self._copies[:, None, None], across, down], _BEHIND).any((1, 2))
+        return behind & ((self.x != x) | (self.y != y))
+
     def _next_op(self, i: int) -> int:
         ops, at = self._level_ops[i], int(self.level_at[i])
         op = ops[at]
@@ -261,7 +269,7 @@ class Platformer(SimulatedWorld):
 
     def _advance(self, actions: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
         self._events[:] = 0
-        old_y = self.y
+        old_x, old_y = self.x, self.y
         self._raise_flags()
         self._die_of_what_is_touched()
         free = self.state == ALIVE
@@ -274,6 +282,7 @@ class Platformer(SimulatedWorld):
         self.camera = np.maximum(self.camera, self.x - PLAYER_SCREEN_X)
         self._make_columns()
         self._announce(edge)
+        self._mark("uncovers", self._uncovered(old_x, old_y))
         self._move_enemies()
         self._take_coins()
         self._stomp(old_y)

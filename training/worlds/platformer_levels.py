@@ -233,7 +233,8 @@ def _cumulative(context: tuple[int, ...], ground: int) -> tuple[list[float], lis
     return list(accumulate(weight for _, weight in options)), [op for op, _ in options]
 
 
-SHORTEST, LONGEST = 16, 120  # columns of a level, its flag included; two flags are hardly ever in sight together
+# Columns of a level, its flag included: a flag is out of sight when the next comes, its banner on the right too.
+SHORTEST, LONGEST = 19, 120
 _LEAD = 3  # plain columns after a flag
 
 
@@ -366,7 +367,7 @@ def _play(columns: Sequence[bytes], body: Body, steer: int, held: int, goal: int
 def _passable(columns: Sequence[bytes], x: int, y: int, gravity: Gravity) -> bool:
     """Depth-first search for one run, in the real physics, from a standing body to beyond the right edge."""
     goal = len(columns) * 8 - BODY_WIDTH
-    seen: set[tuple[int, int, int]] = set()
+    seen: set[tuple[int, int]] = set()
     # Each entry still has its moves from the index on to be tried, so that a straight run tries little.
     stack = [(Body(x, y, 0, gravity.falls, COYOTE, True), 0)]
     while stack:
@@ -374,11 +375,11 @@ def _passable(columns: Sequence[bytes], x: int, y: int, gravity: Gravity) -> boo
         if index + 1 < len(_MOVES):
             stack.append((body, index + 1))
         after = _play(columns, body, *_MOVES[index], goal, gravity)
-        if after is None or (after.x, after.y, after.vx) in seen:
+        if after is None or (after.x, after.y) in seen:
             continue
         if after.x >= goal:
             return True
-        seen.add((after.x, after.y, after.vx))
+        seen.add((after.x, after.y))
         stack.append((after, 0))
     return False
 

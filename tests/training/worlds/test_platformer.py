@@ -161,7 +161,7 @@ def test_a_pit_kills_and_the_player_comes_back_from_above() -> None:
 
 def test_a_spike_kills() -> None:
     world = scene(spike=(8, levels.HOME_ROW - 1, levels.SPIKE))
-    assert names(world, play(world, (RIGHT, 16))) == {"death_spike"}
+    assert names(world, play(world, (RIGHT, 16))) == {"death_spike", "uncovers"}
     assert world.state[0] == DEAD
 
 
@@ -170,7 +170,7 @@ def test_what_kills_is_seen_to_be_touched_before_it_does() -> None:
     while not pricked(world._ground(), world.x, world.y)[0]:
         assert play(world, (RIGHT, 1)) == 0
     assert world.state[0] == ALIVE and (x := int(world.x[0])) + levels.BODY_WIDTH == 8 * 8 + levels.PACE
-    assert names(world, play(world, (LEFT, 1))) == {"death_spike"}
+    assert names(world, play(world, (LEFT, 1))) == {"death_spike", "uncovers"}
     assert world.state[0] == DEAD and world.x[0] == x
 
 
@@ -190,6 +190,23 @@ def test_what_enters_is_told_as_its_first_pixels_come() -> None:
             assert ("enters" in names(world, int(events[copy]))) == new
             told += new
     assert told > 10
+
+
+def test_who_moves_from_before_something_uncovers_it() -> None:
+    world = scene(bush=(7, levels.HOME_ROW - 1, levels.DECORATION))
+    ticks = [names(world, play(world, (RIGHT, 1))) for _ in range(40)]
+    uncovers = [tick for tick, seen in enumerate(ticks) if "uncovers" in seen]
+    # From the tick after the first pixel of it is covered to the one that uncovers the last.
+    assert len(uncovers) == (levels.BODY_WIDTH + 8 - 1) // levels.PACE + 1 - 1
+    assert uncovers == list(range(uncovers[0], uncovers[-1] + 1))
+    assert names(world, play(world, (RIGHT, 1))) == set()
+
+
+def test_who_stands_before_something_uncovers_nothing() -> None:
+    world = scene(bush=(7, levels.HOME_ROW - 1, levels.DECORATION))
+    while "uncovers" not in names(world, play(world, (RIGHT, 1))):
+        pass
+    assert names(world, play(world, (NOOP, 5))) == set()
 
 
 def test_a_coin_vanishes_when_taken() -> None:

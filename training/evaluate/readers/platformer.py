@@ -64,11 +64,6 @@ class Hero:
         """Shown dead."""
         return self.pose == art.HERO_DEAD
 
-    @property
-    def playing(self) -> bool:
-        """Neither dead nor cheering: keys are heard."""
-        return self.pose < art.HERO_DEAD
-
 
 @dataclass(frozen=True)
 class Sighting:
@@ -246,7 +241,7 @@ class PlatformerReader:
         self.seen = seen
         self._follow_death(seen)
         hero = seen.hero
-        if hero is None or not hero.playing or seen.phase is None:
+        if hero is None or hero.dead or seen.phase is None:
             self._past.clear()
             self._sunk = self._level = 0
         else:
