@@ -94,8 +94,8 @@ class NextFrame(Objective):
         return Lesson(context, actions, target, tokens[:, 1:].flatten(0, 1), self.news(true.flatten(0, 1), target))
 
     def news(self, before: Tensor, after: Tensor) -> Tensor:
-        """Which pixels of the pictures `after` no fixed shift of all of `before` explains, the one that explains most of
-        them: what has come in, has moved by itself or been uncovered. uint8 [N,H,W] twice → bool [N,H,W]."""
+        """Which pixels of the pictures `after` aren't as in `before`, moved as a whole by the fixed shift that explains
+        most: what has come in, has moved by itself or was uncovered. uint8 [N,H,W] twice → bool [N,H,W]."""
         assert isinstance(self.model, DynamicsModel)
         compositor = self.model.compositor
         same = compositor.look(before, compositor.shifts) == after.unsqueeze(-1)

@@ -85,8 +85,8 @@ class DynamicsPreset(_Strict):
     carry its pixels (see the compositor). `corruption` is how likely a context frame has a rectangle that is wrong;
     after `own_after` of the budget, `own_share` of the contexts are the model's own rollouts. `entering_weight` is how
     much more a patch counts at the right edge, where a scrolling world brings what is new: a few pixels in four ticks
-    that the rest of the picture would drown. `news_weight` is the same of a patch that isn't as it was a tick ago, be the
-    picture moved as a whole: what moves by itself, and what something has stood before.
+    that the rest of the picture would drown. `news_weight` is the same of a patch that isn't as a tick ago, be the
+    picture moved as a whole: what moves by itself, and what that uncovers.
     """
 
     fold: Literal[1, 2, 4] = 2
