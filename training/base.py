@@ -24,7 +24,7 @@ from training.data.fitting import Fitting
 from training.dynamics_stage import load_dynamics, train_dynamics
 from training.export import Sampling
 from training.precision import make_accelerator
-from training.preset import Preset, StagePreset
+from training.preset import Preset, StagePreset, load_preset
 from training.run import PICTURE
 from training.seal import Networks, check_replaceable, seal
 from training.stage import read_spent
@@ -50,19 +50,23 @@ class BaseRun:
         return [world_class(read_card(folder).world) for folder in self.data]
 
     def feed(self, stage: StagePreset, accelerator: Accelerator) -> Feed:
-        """Batches for a stage, of each world in turn. Raises BadInput."""
+        """Batches for a stage, of each world in turn, drawn as its own entry in the preset says. Raises BadInput."""
+        worlds = self.worlds()
+        drawn = [load_preset(self.preset_name, world.name).data for world in worlds]
         sets = [
             Windows(
                 folder,
                 stage.window,
                 stage.batch,
                 seed=self.preset.seed,
-                rare_share=self.preset.data.rare_share,
+                rare_share=data.rare_share,
+                rarity=data.rarity,
+                early=data.early,
                 rank=accelerator.process_index,
                 world_size=accelerator.num_processes,
                 version=world.version,
             )
-            for folder, world in zip(self.data, self.worlds(), strict=True)
+            for folder, world, data in zip(self.data, worlds, drawn, strict=True)
         ]
         return in_turn([Fitting.of(one.card, tuple(Action), PICTURE, None).feed(one.prefetch) for one in sets])
 

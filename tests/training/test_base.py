@@ -28,7 +28,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A little play of both worlds."""
     folders = [tmp_path_factory.mktemp(world) for world in ("platformer", "puzzle")]
     for world, folder in zip(("platformer", "puzzle"), folders, strict=True):
-        collect(world, 128, folder, num_envs=1, episode_ticks=128)
+        collect(world, 512, folder, num_envs=1, episode_ticks=512)
     return folders
 
 
@@ -43,7 +43,10 @@ def preset(tmp_path_factory: pytest.TempPathFactory) -> str:
     short["worlds"] = {
         BASE: {"dynamics": {"shifts": [[0, 0], [0, 1]], "carried": [[1, 0], [0, 4]]}},
         "platformer": {"dynamics": {"shifts": [[0, 0], [0, 1]], "carried": [[1, 0]]}},
-        "puzzle": {"dynamics": {"shifts": [[0, 0]], "carried": [[0, 4]]}},
+        "puzzle": {
+            "data": {"rare_share": 1.0, "rarity": {name: float(name == "due") for name in PuzzleWorld.event_names}},
+            "dynamics": {"shifts": [[0, 0]], "carried": [[0, 4]]},
+        },
     }
     path = tmp_path_factory.mktemp("presets") / "short.yaml"
     path.write_text(yaml.safe_dump(short), encoding="utf-8")
@@ -73,6 +76,16 @@ def test_batches_know_all_actions_and_are_of_one_world_each(data: list[Path], pr
     for world in (Platformer, PuzzleWorld, Platformer):
         numbers = {list(Action).index(action) for action in world.actions}
         assert set(np.unique(next(batches).actions).tolist()) <= numbers
+    batches.close()  # type: ignore[attr-defined]
+
+
+def test_batches_are_drawn_as_each_worlds_entry_says(data: list[Path], preset: str, tmp_path: Path) -> None:
+    this = BaseRun(data, preset, load_preset(preset, BASE), tmp_path)
+    batches = this.feed(this.preset.dynamics.stage, make_accelerator("no"))(0)
+    due = np.uint32(PuzzleWorld(1).event_bit("due"))
+    for _ in range(6):
+        next(batches)
+        assert (next(batches).events & due).any(1).all()
     batches.close()  # type: ignore[attr-defined]
 
 
