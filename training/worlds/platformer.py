@@ -43,7 +43,7 @@ ALIVE, DEAD = 0, 1
 NO_ENEMY, WALKING, SQUASHED, GONE = 0, 1, 2, 6  # squashed for the ticks 2, 3, 4, 5
 BANNER_TOP, BANNER_STEP = 24, 2  # pixels
 _STANDING = (levels.Op.SPIKE, levels.Op.BLOCK, levels.Op.ENEMY, levels.Op.DECORATION)  # what stands on the ground
-_BEHIND = tuple(range(levels.COIN, levels.RUNE))  # what who stands before it covers: all above the ground
+_THINGS = np.isin(np.arange(levels.KINDS), range(levels.COIN, levels.RUNE))  # kinds above the ground
 _MARGIN = 16  # of the canvas, so that sprites need no clipping
 _STRIP = (RING + VIEW) * 8  # the first columns are drawn again behind the last, so that every view is one slice
 
@@ -61,6 +61,15 @@ def _picture(scenery: art.Scenery, column: bytes) -> npt.NDArray[np.uint8]:
     """A column of 16 tile kinds over the sky, uint8 [128,8]."""
     tiles = scenery.tiles[np.frombuffer(column, np.uint8)].reshape(FRAME_SIZE, 8)
     return np.where(tiles == art.CLEAR, scenery.sky, tiles)
+
+
+@lru_cache(maxsize=16384)
+def _front(scenery: art.Scenery, column: bytes) -> npt.NDArray[np.bool_]:
+    """Which pixels of a column are before everyone who moves, bool [128,8]: all things above the ground. What somebody
+    stood before, a network that plays this would have to remember."""
+    kinds = np.frombuffer(column, np.uint8)
+    drawn: npt.NDArray[np.bool_] = (scenery.tiles[kinds] != art.CLEAR) & _THINGS[kinds, None, None]
+    return drawn.reshape(FRAME_SIZE, 8)
 
 
 class Platformer(SimulatedWorld):
@@ -91,7 +100,7 @@ class Platformer(SimulatedWorld):
     gravity: ClassVar[Gravity] = EARTH
     event_names: ClassVar[tuple[str, ...]] = (
         "death_spike", "death_pit", "death_enemy", "respawn", "stomp", "coin", "flag", "jump", "land", "biome",
-        "blocked", "enters", "uncovers",
+        "blocked", "enters", "behind",
     )  # fmt: skip
     scripts: ClassVar[dict[str, list[tuple[Action, int]]]] = {
         "stroll": [(Action.RIGHT, 14), (Action.RIGHT_JUMP, 10), (Action.RIGHT, 22), (Action.RIGHT_JUMP, 16)],
@@ -123,6 +132,7 @@ class Platformer(SimulatedWorld):
         self._copies = np.arange(num_envs)
         self._ring_base = self._copies * (RING * ROWS)
         self._strip = np.zeros((num_envs, FRAME_SIZE, _STRIP), np.uint8)
+        self._before = np.zeros((num_envs, FRAME_SIZE, _STRIP), np.bool_)
         edge = FRAME_SIZE + 2 * _MARGIN
         self._canvas = np.zeros((num_envs, edge, edge), np.uint8)
         steers = [(Action.RIGHT.value in a.value) * 1 - (Action.LEFT.value in a.value) * 1 for a in self.actions]
@@ -234,12 +244,13 @@ class Platformer(SimulatedWorld):
         op = self.tiles[self._copies, (last - 1) % RING, FRIEZE] - levels.RUNE
         self._mark("enters", (last > edge) & np.isin(op, _STANDING))
 
-    def _uncovered(self, x: Ints, y: Ints) -> Flags:
-        """bool [N]: who has moved from before something that stands above the ground, of hit boxes at (x, y)."""
-        across = np.stack([x // 8, (x + BODY_WIDTH - 1) // 8], 1)[:, :, None] % RING
-        down = np.clip(np.stack([y // 8, (y + 7) // 8, (y + BODY_HEIGHT - 1) // 8], 1)[:, None], 0, FRIEZE)
-        behind: Flags = np.isin(self.tiles[self._copies[:, None, None], across, down], _BEHIND).any((1, 2))
-        return behind & ((self.x != x) | (self.y != y))
+    def _behind_things(self) -> Flags:
+        """bool [N]: whose hit box something above the ground is before."""
+        across = np.stack([self.x // 8, (self.x + BODY_WIDTH - 1) // 8], 1)[:, :, None] % RING
+        feet = self.y + BODY_HEIGHT - 1
+        down = np.clip(np.stack([self.y // 8, (self.y + 7) // 8, feet // 8], 1)[:, None], 0, FRIEZE)
+        behind: Flags = _THINGS[self.tiles[self._copies[:, None, None], across, down]].any((1, 2))
+        return behind
 
     def _next_op(self, i: int) -> int:
         ops, at = self._level_ops[i], int(self.level_at[i])
@@ -255,11 +266,10 @@ class Platformer(SimulatedWorld):
     def _draw_columns(self, copies: Ints, columns: Ints) -> None:
         """Draw one column in each of the given copies' strips, twice where a view may run past the ring's end."""
         for i, slot in zip(copies.tolist(), (columns % RING).tolist(), strict=True):
-            picture = _picture(self.scenery, self.tiles[i, slot].tobytes())
-            self._strip[i, :, slot * 8 : slot * 8 + 8] = picture
-            if slot < VIEW:
-                again = (slot + RING) * 8
-                self._strip[i, :, again : again + 8] = picture
+            column = self.tiles[i, slot].tobytes()
+            for again in (slot, slot + RING) if slot < VIEW else (slot,):
+                self._strip[i, :, again * 8 : again * 8 + 8] = _picture(self.scenery, column)
+                self._before[i, :, again * 8 : again * 8 + 8] = _front(self.scenery, column)
 
     def _redraw_strips(self) -> None:
         for slot in range(RING):
@@ -269,7 +279,7 @@ class Platformer(SimulatedWorld):
 
     def _advance(self, actions: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
         self._events[:] = 0
-        old_x, old_y = self.x, self.y
+        old_y = self.y
         self._raise_flags()
         self._die_of_what_is_touched()
         free = self.state == ALIVE
@@ -282,9 +292,9 @@ class Platformer(SimulatedWorld):
         self.camera = np.maximum(self.camera, self.x - PLAYER_SCREEN_X)
         self._make_columns()
         self._announce(edge)
-        self._mark("uncovers", self._uncovered(old_x, old_y))
         self._move_enemies()
         self._take_coins()
+        self._mark("behind", self._behind_things())
         self._stomp(old_y)
         return self._events.copy()
 
@@ -370,11 +380,8 @@ class Platformer(SimulatedWorld):
         self._mark("coin", coins.any(0))
 
     def _take_coin(self, i: int, column: int, row: int) -> None:
-        slot = column % RING
-        self.tiles[i, slot, row] = EMPTY
-        sky = self.scenery.sky[row * 8, 0]
-        for at in (slot, slot + RING) if slot < VIEW else (slot,):
-            self._strip[i, row * 8 : row * 8 + 8, at * 8 : at * 8 + 8] = sky
+        self.tiles[i, column % RING, row] = EMPTY
+        self._draw_columns(np.array([i]), np.array([column]))
 
     def _stomp(self, old_y: Ints) -> None:
         """Stomp what is fallen upon."""
@@ -402,9 +409,10 @@ class Platformer(SimulatedWorld):
             self._canvas[i, inner, inner] = self._strip[i, :, at : at + FRAME_SIZE]
         row, column = _MARGIN + art.LAMP_AT[0], _MARGIN + art.LAMP_AT[1]
         self._canvas[:, row : row + 16, column : column + 16] = self.scenery.lamp
-        self._paste_banners()
         self._paste_enemies()
         self._paste_players()
+        self._paste_things()
+        self._paste_banners()
         return self._canvas[:, inner, inner].copy()
 
     def _paste(self, i: int, sprite: art.Sprite, x: int, y: int) -> None:
@@ -416,8 +424,14 @@ class Platformer(SimulatedWorld):
             region = self._canvas[i, top : top + height, left : left + width]
             np.copyto(region, sprite.pixels, where=sprite.drawn)
 
+    def _paste_things(self) -> None:
+        inner = slice(_MARGIN, _MARGIN + FRAME_SIZE)
+        for i, at in enumerate((self.camera % (RING * 8)).tolist()):
+            view = np.s_[i, :, at : at + FRAME_SIZE]
+            np.copyto(self._canvas[i, inner, inner], self._strip[view], where=self._before[view])
+
     def _paste_banners(self) -> None:
-        x = self.flag_column * 8 + 5 - self.camera
+        x = self.flag_column * 8 + art.BANNER_RIGHT - self.camera
         y = (levels.HOME_ROW - 1) * 8 - 1 - self.banner
         for i in np.nonzero((self.flag_column >= 0) & (x > -_MARGIN) & (x < FRAME_SIZE))[0]:
             self._paste(int(i), self.scenery.banner, int(x[i]), int(y[i]))

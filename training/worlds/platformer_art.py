@@ -305,6 +305,7 @@ RUNES: tuple[Pixels, ...] = tuple(
     )
 )
 
+BANNER_RIGHT = 5  # pixels from the left of its pole's column
 BANNER = Sprite.of(
     draw("""
     kkkkkkkk

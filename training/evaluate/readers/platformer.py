@@ -14,14 +14,18 @@ import numpy.typing as npt
 
 from models.actions import Action
 from training.evaluate.readers.base import Verdict
-from training.evaluate.readers.sprites import PAD, Found, Pictures, Sprites, apart, box_counts, count, padded
+from training.evaluate.readers.sprites import OUTSIDE, PAD, Found, Pictures, Sprites, apart, box_counts, count, padded
 from training.worlds import platformer_art as art
 from training.worlds import platformer_levels as levels
+from training.worlds.base import FRAME_SIZE
 from training.worlds.platformer_levels import BODY_HEIGHT, BODY_WIDTH, SOLID
+
+Flags = npt.NDArray[np.bool_]
 
 PRESENT = 0.35  # share of a sprite's pixels that may be wrong
 TILE_WRONG = 0.25  # the same of a tile
 LEAST_VISIBLE = 24  # pixels of a sprite, at the screen's edge
+FACE_HIDDEN = 40  # of the 96 pixels that a head is sought in
 LEAST_SEEN = 16  # pixels of a tile that a sprite leaves to be seen
 LONGEST_DEATH = 60  # frames from the first dead picture to the next living one
 DEEP = 3  # pixels that a body may be in solid ground by
@@ -34,6 +38,8 @@ _POSES = len(art.HERO[0])
 HERO = Sprites(
     np.stack([sprite.pixels for facing in art.HERO for sprite in facing]), art.CLEAR, least_visible=LEAST_VISIBLE
 )
+BANNER = Sprites(art.BANNER.pixels[None], art.CLEAR, least_visible=16)
+BANNER_YS = (32, 120)  # pixel rows in which its top is sought
 _HAIR, _SKIN, _TROUSERS = art.INK["o"], art.INK["s"], art.INK["b"]
 _MEANS = np.array([_SOLID if solid else _FREE for solid in SOLID])
 _MEANS[levels.PLANK] = _PLANK
@@ -48,6 +54,8 @@ def _tiles_on_sky() -> Pictures:
 
 
 TILES = _tiles_on_sky()
+_THINGS = art.tile_set()[levels.COIN : levels.RUNE].reshape(levels.RUNE - levels.COIN, -1)
+_THINGS_DRAWN = _THINGS != art.CLEAR
 _RUNES = np.stack(art.RUNES).reshape(len(art.RUNES), -1)
 
 
@@ -93,13 +101,44 @@ class Sighting:
         return self.hero.y if self.hero else 0
 
 
-def find_heroes(frame: Pictures) -> list[Found]:
-    """Every player in a picture uint8 [128,128], best first."""
-    wide, width = padded(frame), HERO.width
+def things_before(frame: Pictures, phase: int | None) -> Flags:
+    """Which pixels of a picture uint8 [128,128] are of things above the ground or of a banner, which are drawn before
+    who moves: bool [128,128]. None are known where the phase isn't."""
+    if phase is None:
+        return np.zeros(frame.shape, np.bool_)
+    wide = np.full((FRAME_SIZE, FRAME_SIZE + art.TILE), art.CLEAR, np.uint8)
+    wide[:, phase : phase + FRAME_SIZE] = frame
+    cells = wide.reshape(levels.ROWS, art.TILE, -1, art.TILE).transpose(0, 2, 1, 3).reshape(levels.ROWS, -1, 1, 64)
+    right = (cells == _THINGS) & _THINGS_DRAWN
+    there = count(right) >= (1 - TILE_WRONG) * _THINGS_DRAWN.sum(-1)
+    pixels = (right & there[..., None]).any(2).reshape(levels.ROWS, -1, art.TILE, art.TILE)
+    before: Flags = pixels.transpose(0, 2, 1, 3).reshape(wide.shape)[:, phase : phase + FRAME_SIZE]
+    poles = np.flatnonzero(there[:, :, levels.POLE - levels.COIN].any(0))
+    return before | BANNER.cover(frame.shape, banners(frame, poles * art.TILE + art.BANNER_RIGHT - phase))
+
+
+def banners(frame: Pictures, xs: npt.NDArray[np.int64]) -> list[Found]:
+    """Banners of a picture uint8 [128,128] whose left edge is at one of `xs`, best first."""
+    places = np.stack(np.meshgrid(xs, np.arange(*BANNER_YS)), axis=-1).reshape(-1, 2)
+    return apart(BANNER.match(padded(frame), places, PRESENT), art.TILE)
+
+
+def actors_view(frame: Pictures, before: Flags) -> Pictures:
+    """A picture as sprites are sought in it: padded, and nothing known of the pixels that are `before` them."""
+    return padded(np.where(before, OUTSIDE, frame).astype(np.uint8))
+
+
+def find_heroes(frame: Pictures, before: Flags | None = None) -> list[Found]:
+    """Every player in a picture uint8 [128,128], best first; `before` are the pixels of things, if they are known."""
+    wide = padded(frame) if before is None else actors_view(frame, before)
+    width = HERO.width
     hair = box_counts(wide == _HAIR, 0, 8, width)
     skin = box_counts(wide == _SKIN, 0, 8, width)
     trousers = box_counts(wide == _TROUSERS, 8, 8, width)
-    likely = (hair >= 8).astype(np.int8) + (skin >= 8) + (trousers >= 8) >= 2
+    # Of some twenty each. Things may hide the others, and a banner the whole face.
+    likely = (hair >= 5).astype(np.int8) + (skin >= 5) + (trousers >= 5) >= 2
+    if before is not None:
+        likely |= (trousers >= 5) & (box_counts(np.pad(before, PAD), 0, 8, width) >= FACE_HIDDEN)
     # At the top and bottom edge half of it is enough.
     likely[: PAD - 2] |= trousers[: PAD - 2] >= 6
     likely[-PAD + 2 :] |= hair[-PAD + 2 :] >= 6
@@ -164,8 +203,9 @@ class _Ground:
 
 def look(frame: Pictures, travelled: int = 0, last_phase: int | None = None) -> Sighting:
     """Read one picture; `travelled` and `last_phase` are those of the frame before."""
-    found = find_heroes(frame)
     phase = camera_phase(frame)
+    before = things_before(frame, phase)
+    found = find_heroes(frame, before)
     if phase is not None and last_phase is not None:
         # The camera moves at most two pixels a tick, so its phase tells how far.
         travelled += (phase - last_phase + 3) % art.TILE - 3
@@ -175,7 +215,7 @@ def look(frame: Pictures, travelled: int = 0, last_phase: int | None = None) -> 
     hero = Hero(place.x + art.HERO_OFFSET[0], place.y + art.HERO_OFFSET[1], place.look % _POSES)
     if phase is None:
         return Sighting(1, hero, None, travelled)
-    ground = _Ground(frame, phase, HERO.cover(frame.shape, found))
+    ground = _Ground(frame, phase, HERO.cover(frame.shape, found) & ~before)
     bottom = hero.y + BODY_HEIGHT - 1
     feet = (hero.x, hero.x + 3, hero.x + BODY_WIDTH - 1)
     return Sighting(

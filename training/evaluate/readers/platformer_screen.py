@@ -11,8 +11,18 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from training.evaluate.readers.platformer import HERO, TILES, find_heroes
-from training.evaluate.readers.sprites import PAD, Found, Pictures, Sprites, apart, count, padded
+from training.evaluate.readers.platformer import (
+    BANNER,
+    HERO,
+    TILES,
+    Flags,
+    actors_view,
+    banners,
+    camera_phase,
+    find_heroes,
+    things_before,
+)
+from training.evaluate.readers.sprites import PAD, Found, Pictures, Sprites, apart, count
 from training.worlds import platformer_art as art
 from training.worlds import platformer_levels as levels
 
@@ -22,13 +32,11 @@ TILE_WRONG = 0.25  # the same of a tile
 LEAST_SEEN = 44  # pixels of a tile that sprites must leave
 
 Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 _Pixel = TypeVar("_Pixel", bound=np.generic)
 
 _BEETLE_LOOKS = np.stack([sprite.pixels for facing in art.BEETLE for sprite in facing])
 _WALKING = (0, 1, 6, 7)  # looks of a beetle that lives
 _BEETLE = Sprites(_BEETLE_LOOKS, art.CLEAR, least_visible=16)
-_BANNER = Sprites(art.BANNER.pixels[None], art.CLEAR, least_visible=16)
 _LAMP = np.zeros((128, 128), np.bool_)
 _LAMP[art.LAMP_AT[0] : art.LAMP_AT[0] + 16, art.LAMP_AT[1] : art.LAMP_AT[1] + 16] = True
 _COIN = art.COIN.reshape(-1)
@@ -51,16 +59,17 @@ def coin_cells(frame: Pictures, phase: int) -> Flags:
 
 def find_beetles(frame: Pictures, around: tuple[int, int] | None = None, reach: int = 4) -> list[Found]:
     """Living beetles, best first: all of them, or those whose hit box has its top left near `around` (x, y)."""
-    found = _beetles(padded(frame), around, reach)
+    found = _beetles(actors_view(frame, things_before(frame, camera_phase(frame))), around, reach)
     return [beetle for beetle in found if beetle.look in _WALKING]
 
 
 def read_map(frame: Pictures, phase: int) -> Ints:
     """The map of a picture uint8 [128,128] whose columns of tiles begin at pixels `-phase` modulo 8."""
-    wide = padded(frame)
-    covered = HERO.cover(frame.shape, find_heroes(frame)) | _LAMP
-    covered |= _BEETLE.cover(frame.shape, _beetles(wide, None, 0))
-    covered |= _BANNER.cover(frame.shape, apart(_BANNER.match(wide, _everywhere(None, 0), PRESENT), 8))
+    before = things_before(frame, phase)
+    covered = HERO.cover(frame.shape, find_heroes(frame, before))
+    covered |= _BEETLE.cover(frame.shape, _beetles(actors_view(frame, before), None, 0))
+    covered = covered & ~before | _LAMP
+    covered |= BANNER.cover(frame.shape, banners(frame, np.arange(-art.TILE, frame.shape[1])))
     return _tiles_of(frame, phase, covered)
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 Pictures = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
-OUTSIDE = 254  # a pixel beyond the picture: neither right nor wrong
+OUTSIDE = 254  # a pixel beyond the picture, or before what is sought: neither right nor wrong
 PAD = 16  # pixels beyond each edge that a sprite's top left may lie at
 
 
@@ -27,7 +27,7 @@ class Sprites:
     """Pictures of one size of at most 16 pixels, uint8 [L,h,w], with a colour that is not drawn."""
 
     def __init__(self, looks: Pictures, clear: int, least_visible: int) -> None:
-        """A match needs `least_visible` drawn pixels inside the picture."""
+        """A match needs `least_visible` drawn pixels to be seen."""
         self.height, self.width = looks.shape[1:]
         self.drawn = looks != clear
         self._flat, self._flat_drawn = looks.reshape(len(looks), -1), self.drawn.reshape(len(looks), -1)
@@ -43,7 +43,7 @@ class Sprites:
         patches = windows[places[:, 1] + PAD, places[:, 0] + PAD].reshape(len(places), 1, -1)
         # What isn't drawn equals nothing, so that one comparison counts the right pixels.
         right = count(patches == self._flat)
-        hidden = count((patches == OUTSIDE) & self._flat_drawn) if self._at_edge(padded, places) else 0
+        hidden = count((patches == OUTSIDE) & self._flat_drawn)
         visible = np.maximum(self._drawn_pixels - hidden, 1)
         share = np.where(visible >= self._least_visible, 1 - right / visible, 2.0)
         best = share.argmin(1)
@@ -52,12 +52,6 @@ class Sprites:
             Found(int(best[i]), int(places[i, 0]), int(places[i, 1]), float(lowest[i]))
             for i in np.flatnonzero(lowest <= most_wrong)
         ]
-
-    def _at_edge(self, padded: Pictures, places: Ints) -> bool:
-        """Whether a sprite at any of these places lies partly outside."""
-        height, width = padded.shape[0] - 2 * PAD, padded.shape[1] - 2 * PAD
-        right, bottom = places[:, 0].max() + self.width, places[:, 1].max() + self.height
-        return bool(places.min() < 0 or right > width or bottom > height)
 
     def cover(self, shape: tuple[int, ...], found: list[Found]) -> npt.NDArray[np.bool_]:
         """bool [H,W]: the pixels that these matches draw."""
