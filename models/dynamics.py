@@ -36,7 +36,8 @@ TRUST = 100.0  # times likelier a pixel is than the compositor says where the dr
 class DynamicsConfig:
     """`fold`: a trunk position stands for fold×fold patches. `taps`: frames that a temporal convolution sees, itself
     included. `temporal_every`: which blocks have one. `column_channels`: of what is known of a trunk position to the
-    whole of its column, 0 for no such layer. `shifts` and `carried`: how pixels may move from frame to
+    whole of its column, 0 for no such layer. `edge_columns`: of patches at the right edge, that what comes in there is
+    named by, 0 for no such layer. `shifts` and `carried`: how pixels may move from frame to
     frame, in rows and columns (see the compositor). `match`: dimensions in which pictures are compared with codes;
     `learnt`: more of them, without that meaning. `pixel_blocks`: of the compositor, at each of its two
     scales. Channels: of 2×2 pixels, 4×4 pixels, a patch, a trunk position."""
@@ -60,6 +61,7 @@ class DynamicsConfig:
     taps: int = 3
     temporal_every: int = 2
     column_channels: int = 0
+    edge_columns: int = 0
 
     @property
     def tokens(self) -> int:
@@ -134,6 +136,32 @@ class ColumnBlock(nn.Module):
         return x + added
 
 
+class EdgeBlock(nn.Module):
+    """What may come in at the right edge: the last columns of patches looked at as a whole, to be added to what is
+    known of the last one's where they are named. What follows what in a world's grammar weighs little beside pixels, so
+    it is read from features that it can't bend, by weights that serve nothing else.
+
+    Shapes: C channels, h×w patches, of which W columns are looked at, N pictures, Q features of the whole.
+    """
+
+    def __init__(self, channels: int, columns: int, rows: int, scene: int, narrow: int = 16, hidden: int = 128) -> None:
+        super().__init__()
+        self.columns = columns
+        self.norm = ChannelNorm(channels)
+        self.narrow = nn.Conv2d(channels, narrow, 1)
+        self.whole = nn.Linear(narrow * rows * columns + scene, hidden)
+        self.out = nn.Linear(hidden, channels * rows)
+        self.shape = (channels, rows, 1)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, fine: Tensor, scene: Tensor) -> Tensor:
+        """fine float [N,C,h,w], scene float [N,Q] → float [N,C,h,w], zeros but in the last column."""
+        edge = self.narrow(self.norm(fine.detach()[..., -self.columns :])).flatten(1)
+        seen = self.whole(torch.cat([edge, scene.detach()], 1))
+        out: Tensor = self.out(F.gelu(seen, approximate="tanh")).unflatten(-1, self.shape)
+        return F.pad(out, (fine.shape[-1] - 1, 0))
+
+
 @dataclass(frozen=True)
 class Glimpse:
     """What is already known of N next pictures, as features: of 4×4 pixels, float [N,F,H/4,W/4], and of 2×2 pixels,
@@ -188,6 +216,8 @@ class DynamicsModel(nn.Module):
         )
         rows = config.grid[0] // config.fold
         self.columns = ColumnBlock(trunk, config.column_channels, rows) if config.column_channels else None
+        edge = config.edge_columns
+        self.edge = EdgeBlock(fine, edge, config.grid[0], 64 + 2 * trunk) if edge else None
         self.scene = ChannelNorm(trunk)
         self.up = nn.Sequential(ChannelNorm(trunk), nn.Conv2d(trunk, cells * fine, 1), nn.PixelShuffle(config.fold))
         self.after = nn.Sequential(PixelBlock(fine), ChannelNorm(fine))
@@ -274,6 +304,8 @@ class DynamicsModel(nn.Module):
         scene = torch.cat([action, seen.mean((2, 3)), seen.amax((2, 3))], 1)
         known = glimpse.pixels if glimpse is not None else None
         composition = self.compositor(features, detail, scene, marked, movement, evidence, known)
+        if self.edge is not None:
+            features = features + self.edge(fine, scene)
         return Prediction(features.flatten(2).transpose(1, 2), composition), rolled
 
     def logits(self, features: Tensor, mixtures: Tensor) -> Tensor:

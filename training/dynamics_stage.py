@@ -58,6 +58,7 @@ class NextFrame(Objective):
         "motion",
         "opinion",
         "codes",
+        "edge",
         "compositor.choice",
         "compositor.head",
         "compositor.seen",
@@ -270,6 +271,7 @@ def dynamics_config(preset: Preset, tokenizer: Tokenizer, actions: int) -> Dynam
         taps=mine.taps,
         temporal_every=mine.temporal_every,
         column_channels=mine.column_channels,
+        edge_columns=mine.edge_columns,
     )
 
 

@@ -99,6 +99,7 @@ class DynamicsPreset(_Strict):
     taps: Count = 3
     temporal_every: Count = 2
     column_channels: Annotated[int, Field(ge=0)] = 0
+    edge_columns: Annotated[int, Field(ge=0)] = 0
     shifts: tuple[tuple[int, int], ...] = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
     carried: tuple[tuple[int, int], ...] = ()
     carried_rows: tuple[int, ...] = ()

@@ -8,7 +8,7 @@ SHIFTS = ((0, 0), (0, 2), (-3, 0))
 CARRIED = ((2, 0), (0, 2))
 
 
-def _config(fold: int = 2, column_channels: int = 0) -> DynamicsConfig:
+def _config(fold: int = 2, column_channels: int = 0, edge_columns: int = 0) -> DynamicsConfig:
     return DynamicsConfig(
         50,
         4,
@@ -24,12 +24,13 @@ def _config(fold: int = 2, column_channels: int = 0) -> DynamicsConfig:
         token_channels=16,
         trunk_channels=24,
         column_channels=column_channels,
+        edge_columns=edge_columns,
     )
 
 
-def _model(fold: int = 2, column_channels: int = 0) -> DynamicsModel:
+def _model(fold: int = 2, column_channels: int = 0, edge_columns: int = 0) -> DynamicsModel:
     torch.manual_seed(0)
-    model = DynamicsModel(_config(fold, column_channels))
+    model = DynamicsModel(_config(fold, column_channels, edge_columns))
     model.show(torch.randint(0, 5, (50, 16), dtype=torch.uint8))
     for parameter in model.parameters():  # also those that begin at zero
         torch.nn.init.normal_(parameter, std=0.1)
@@ -90,6 +91,20 @@ def test_a_column_is_seen_whole_and_no_other() -> None:
     with torch.no_grad():
         moved = (block(seen) - block(other)).abs().amax(1)[0] > 1e-4
     assert moved[:, 1].all() and not moved[:, [0, 2, 3]].any()
+
+
+def test_what_comes_in_at_the_edge_is_named_by_the_last_columns_and_bends_nothing_else() -> None:
+    model, plain = _model(edge_columns=3), _model()
+    plain.load_state_dict({name: value for name, value in model.state_dict().items() if not name.startswith("edge")})
+    pictures, actions = _clip(2, 3), torch.randint(0, 4, (2, 3))
+    one, other = (each(pictures, actions, each.initial_state(2))[0] for each in (model, plain))
+    differs = ((one.features - other.features).abs().amax((0, 2)) > 1e-4).unflatten(0, (8, 8))
+    assert differs[:, -1].all() and not differs[:, :-1].any()
+    assert torch.equal(one.composition.mixture(), other.composition.mixture())
+    assert model.edge is not None
+    fine = torch.randn(2, 16, 8, 8, requires_grad=True)
+    model.edge(fine, torch.zeros(2, 64 + 2 * 24)).sum().backward()
+    assert fine.grad is None and all(part.grad is not None for part in model.edge.parameters())
 
 
 def test_before_it_has_learnt_anything_what_was_there_stays() -> None:
