@@ -126,6 +126,16 @@ def dynamics(
 
 
 @app.command()
+def chance(world: World, run: RunFolder, preset: PresetName = "cpu", json_file: JsonFile = None) -> None:
+    """Teach a run's dynamics model a world's own odds of what comes in, where the world knows them."""
+    from training.precision import make_accelerator
+
+    this = _run(world, preset, run, {})
+    report = this.train_chance(make_accelerator(this.preset.precision))
+    _show({"chance": None if report is None else asdict(report)}, json_file)
+
+
+@app.command()
 def teacher(
     world: World,
     run: RunFolder,

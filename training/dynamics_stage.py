@@ -101,7 +101,8 @@ class NextFrame(Objective):
         compositor = self.model.compositor
         same = compositor.look(before, compositor.shifts) == after.unsqueeze(-1)
         best = same.flatten(1, 2).sum(1).argmax(-1).view(-1, 1, 1, 1)
-        return ~same.take_along_dim(best, -1).squeeze(-1)
+        news: Tensor = ~same.take_along_dim(best, -1).squeeze(-1)
+        return news
 
     def learn(self, lesson: Lesson, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a lesson, and figures."""
@@ -143,7 +144,7 @@ class NextFrame(Objective):
     def _counts(self, news: Tensor) -> Tensor:
         """How much each patch counts, float [N,P], by where it lies and the pixels that are news, bool [N,H,W]."""
         assert isinstance(self.model, DynamicsModel)
-        counts = torch.where(cut(news, self.model.config.patch).any(-1), self.preset.news_weight, 1.0)
+        counts: Tensor = torch.where(cut(news, self.model.config.patch).any(-1), self.preset.news_weight, 1.0)
         counts = counts.unflatten(1, self.model.config.grid)
         counts[..., -1] *= self.preset.entering_weight
         return counts.flatten(1)

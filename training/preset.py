@@ -112,6 +112,19 @@ class DynamicsPreset(_Strict):
     stage: StagePreset
 
 
+class ChancePreset(_Strict):
+    """The chance stage, of a world that knows its odds and a dynamics model with an edge layer: `draws` are met in play
+    of so many `copies`, then learnt from in `epochs`. No draw is among more than `most` codes."""
+
+    draws: Count = 8000
+    copies: Count = 16
+    most: Count = 16
+    epochs: Count = 30
+    batch: Count = 128
+    learning_rate: Annotated[float, Field(gt=0)] = 0.002
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+
+
 class TeacherPreset(_Strict):
     """The teacher's stage. It decides a frame in `passes`; of the frames that it learns from, `blind` are told
     nothing, and `focused` all but some of what has changed: the rest a random share of their patches."""
@@ -175,6 +188,7 @@ class Preset(_Strict):
     data: DataPreset
     tokenizer: TokenizerPreset
     dynamics: DynamicsPreset
+    chance: ChancePreset = ChancePreset()
     teacher: TeacherPreset
     student: StudentPreset
     export: ExportPreset = ExportPreset()

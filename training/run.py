@@ -1,7 +1,7 @@
 """A whole run, from nothing to a checkpoint folder that can be played. Read it as the list of what happens.
 
 Owns the order of the stages and the run folder's layout: data/, a checkpoint a stage (tokenizer.pt,
-dynamics.pt, teacher.pt, student.pt), curves/, world/. Every
+dynamics.pt, chance.pt, teacher.pt, student.pt), curves/, world/. Every
 part goes on from where an earlier, stopped run left it. Refuses figures: they are the preset's.
 """
 
@@ -17,6 +17,8 @@ from accelerate import Accelerator
 from models.manifest import Manifest, Provenance, read_manifest
 from models.teacher import TeacherModel
 from models.tokenizer import Tokenizer
+from training.chance_stage import NAME as CHANCE
+from training.chance_stage import load_chance, train_chance
 from training.data.batches import Feed, Windows
 from training.data.collect import collect
 from training.data.dataset import read_card, shard_paths
@@ -80,6 +82,16 @@ class Run:
         tokenizer = load_tokenizer(self.preset, PICTURE, self.folder)
         return train_dynamics(self.preset, tokenizer, self._actions, feed, self.folder, accelerator)[1]
 
+    def train_chance(self, accelerator: Accelerator) -> StageReport | None:
+        """A world's own odds to what it may bring at the right edge; None where it doesn't know them, or the dynamics
+        model has no layer for them."""
+        if not (self.preset.dynamics.edge_columns and world_class(self.world).knows_chances):
+            return None
+        tokenizer = load_tokenizer(self.preset, PICTURE, self.folder)
+        model = load_dynamics(self.preset, tokenizer, self._actions, self.folder)
+        steps = read_spent(self.folder / f"{DYNAMICS}.pt").steps
+        return train_chance(self.preset, self.world, model, steps, self.folder, accelerator)
+
     def train_teacher(self, accelerator: Accelerator) -> StageReport:
         """Tokens, actions and a part of the next tokens to the rest of them; begins as the dynamics model."""
         stage = self.preset.teacher.stage
@@ -103,6 +115,8 @@ class Run:
         """What the run has trained so far, its dynamics model or its student: averaged weights."""
         tokenizer = load_tokenizer(self.preset, PICTURE, self.folder)
         dynamics = load_dynamics(self.preset, tokenizer, self._actions, self.folder, stage)
+        if stage == DYNAMICS:
+            load_chance(dynamics, self.folder)
         return Networks(tokenizer, dynamics, Sampling.of(self.preset.export))
 
     def export(self, out: Path, stage: str | None = None) -> Manifest:
@@ -112,7 +126,8 @@ class Run:
         world = world_class(self.world)
         export, data = self.preset.export, self.folder / "data"
         starts = find_starts(self.world, export.starts, export.context, "choose", START_SEED)
-        stages = ("tokenizer", DYNAMICS, *((TEACHER, STUDENT) if ships == STUDENT else ()))
+        chance = (CHANCE,) if ships == DYNAMICS and (self.folder / f"{CHANCE}.pt").is_file() else ()
+        stages = ("tokenizer", DYNAMICS, *chance, *((TEACHER, STUDENT) if ships == STUDENT else ()))
         spent = {name: read_spent(self.folder / f"{name}.pt") for name in stages}
         provenance = Provenance(
             preset=Path(self.preset_name).stem,
@@ -154,6 +169,8 @@ def run(this: Run, out: Path) -> Manifest:
         this.collect()
     this.train_tokenizer(accelerator)
     this.train_dynamics(accelerator)
+    with accelerator.main_process_first():
+        this.train_chance(accelerator)
     if this.preset.export.ships == STUDENT:
         this.train_teacher(accelerator)
         this.train_student(accelerator)

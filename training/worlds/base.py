@@ -4,7 +4,7 @@ game's rules."""
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -25,6 +25,17 @@ SPLITS: dict[str, range] = {
 
 Frames = npt.NDArray[np.uint8]
 Snapshot = dict[str, np.ndarray[Any, Any]]
+
+
+class Chance(NamedTuple):
+    """Of copy `copy`, the patch at `place` (row and column of the grid of 8×8 pixels) is one of `patches`, uint8
+    [M,8,8], with `odds`, float [M]; it has become number `came`."""
+
+    copy: int
+    place: tuple[int, int]
+    patches: npt.NDArray[np.uint8]
+    odds: npt.NDArray[np.float64]
+    came: int
 
 
 class SimulatedWorld(VectorEnv[Frames, npt.NDArray[np.int64], Any]):
@@ -57,6 +68,7 @@ class SimulatedWorld(VectorEnv[Frames, npt.NDArray[np.int64], Any]):
     event_names: ClassVar[tuple[str, ...]]  # bit i of the event mask
     scripts: ClassVar[dict[str, list[tuple[Action, int]]]]  # open-loop autoplay: (action, ticks)
     policy_shares: ClassVar[dict[str, float] | None] = None  # of the mixture that plays for data, where not the usual
+    knows_chances: ClassVar[bool] = False  # whether it has `chances` to tell
     tick_rate: ClassVar[int] = 30
 
     metadata: dict[str, Any] = {  # noqa: RUF012  # declared so by gymnasium
@@ -118,6 +130,11 @@ class SimulatedWorld(VectorEnv[Frames, npt.NDArray[np.int64], Any]):
     @abstractmethod
     def current_level_seeds(self) -> npt.NDArray[np.int64]:
         """int64 [N]: the seeds, inside the split, of the levels that the copies are in."""
+
+    def chances(self) -> list[Chance]:
+        """What chance has brought into the newest pictures, and what it might have brought; none where a world can't
+        tell."""
+        return []
 
     def event_bit(self, name: str) -> int:
         """The mask bit of a named event."""

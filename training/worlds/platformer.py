@@ -16,7 +16,7 @@ import numpy.typing as npt
 from models.actions import Action
 from training.worlds import platformer_art as art
 from training.worlds import platformer_levels as levels
-from training.worlds.base import FRAME_SIZE, Frames, SimulatedWorld, Snapshot
+from training.worlds.base import FRAME_SIZE, Chance, Frames, SimulatedWorld, Snapshot
 from training.worlds.platformer_levels import BODY_HEIGHT, BODY_WIDTH, COYOTE, EARTH, EMPTY, FRIEZE, ROWS, Gravity
 from training.worlds.platformer_physics import (
     Beetles,
@@ -98,6 +98,7 @@ class Platformer(SimulatedWorld):
     palettes: ClassVar[dict[str, list[tuple[int, int, int]]]] = art.PALETTES
     scenery: ClassVar[art.Scenery] = art.RUNEWOOD
     gravity: ClassVar[Gravity] = EARTH
+    knows_chances: ClassVar[bool] = True
     event_names: ClassVar[tuple[str, ...]] = (
         "death_spike", "death_pit", "death_enemy", "respawn", "stomp", "coin", "flag", "jump", "land", "biome",
         "blocked", "enters", "behind",
@@ -174,6 +175,7 @@ class Platformer(SimulatedWorld):
         self._planner.forget()
         self._redraw_strips()
         self._make_columns()
+        self._edge = self._last_column()
 
     def snapshot(self) -> Snapshot:
         return {name: getattr(self, name).copy() for name in self._STATE}
@@ -187,6 +189,7 @@ class Platformer(SimulatedWorld):
         self._level_ops = [self._ops_of(i) for i in range(self.num_envs)]
         self._planner.forget()
         self._redraw_strips()
+        self._edge = self._last_column()
 
     @property
     def current_level_seeds(self) -> Ints:
@@ -249,8 +252,8 @@ class Platformer(SimulatedWorld):
         across = np.stack([self.x // 8, (self.x + BODY_WIDTH - 1) // 8], 1)[:, :, None] % RING
         feet = self.y + BODY_HEIGHT - 1
         down = np.clip(np.stack([self.y // 8, (self.y + 7) // 8, feet // 8], 1)[:, None], 0, FRIEZE)
-        behind: Flags = _THINGS[self.tiles[self._copies[:, None, None], across, down]].any((1, 2))
-        return behind
+        behind = _THINGS[self.tiles[self._copies[:, None, None], across, down]]
+        return np.asarray(behind.any((1, 2)))
 
     def _next_op(self, i: int) -> int:
         ops, at = self._level_ops[i], int(self.level_at[i])
@@ -275,6 +278,30 @@ class Platformer(SimulatedWorld):
         for slot in range(RING):
             self._draw_columns(self._copies, np.full(self.num_envs, slot))
 
+    def chances(self) -> list[Chance]:
+        """The runes that have begun to come in: each looks as its first pixels say."""
+        columns = self._last_column()
+        right = FRAME_SIZE - 8
+        found = []
+        # The first level of an episode is told from others by nothing that can be seen.
+        for i in np.flatnonzero((columns > self._edge) & (columns >= OPENING + levels.SHORTEST)):
+            past = self.tiles[i, np.arange(columns[i] - RING + 3, columns[i]) % RING, FRIEZE].astype(np.int64)
+            newest = self.tiles[i, columns[i] % RING]
+            ground = levels.surface(newest.tobytes())[0]
+            follows = levels.may_follow((past - levels.RUNE).tolist(), ground)
+            came = levels.Op(int(newest[FRIEZE]) - levels.RUNE)
+            if came not in follows:
+                continue
+            at = int(self.camera[i]) % (RING * 8) + right
+            shown = self._strip[i, right:, at : at + 8]
+            begun = FRAME_SIZE - (columns[i] * 8 - self.camera[i])
+            patches = np.repeat(shown[None], len(follows), 0)
+            for patch, op in zip(patches, follows, strict=True):
+                patch[:, 8 - begun :] = self.scenery.tiles[levels.RUNE + op][:, :begun]
+            odds = np.array(list(follows.values()))
+            found.append(Chance(int(i), (ROWS - 1, VIEW - 1), patches, odds, list(follows).index(came)))
+        return found
+
     # --- one tick --------------------------------------------------------------------------------------------------
 
     def _advance(self, actions: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
@@ -288,7 +315,7 @@ class Platformer(SimulatedWorld):
         dead = self.state == DEAD
         self._move_players(steer, jump, dead)
         self._move_dead(dead)
-        edge = self._last_column()
+        edge = self._edge = self._last_column()
         self.camera = np.maximum(self.camera, self.x - PLAYER_SCREEN_X)
         self._make_columns()
         self._announce(edge)

@@ -227,6 +227,21 @@ def choices(context: Sequence[int], ground: int) -> tuple[tuple[Op, float], ...]
     return tuple((op, weight / total) for op, weight in options)
 
 
+def may_follow(past: Sequence[int], ground: int) -> dict[Op, float]:
+    """What may follow the ops `past`, newest last and as far as they are remembered, where the ground stands at row
+    `ground`: ops with their probabilities, as if no level were drawn again for being too long or impassable."""
+    since = next((n for n, op in enumerate(reversed(past)) if op == Op.FLAG), len(past))  # columns of this level
+    if since < _LEAD:
+        return {Op.FLAT: 1.0}
+    own = [Op.FLAT] * max(CONTEXT - since, 0) + [Op(op) for op in past[len(past) - min(since, CONTEXT) :]]
+    follows: dict[Op, float] = {}
+    for op, chance in choices(own, ground):
+        early = op is Op.FLAG and since < len(past) and since + 1 < SHORTEST
+        op = Op.FLAT if early else op
+        follows[op] = follows.get(op, 0.0) + chance
+    return follows
+
+
 @lru_cache(maxsize=65536)
 def _cumulative(context: tuple[int, ...], ground: int) -> tuple[list[float], list[Op]]:
     options = choices(context, ground)

@@ -310,3 +310,30 @@ def test_hidden_ground_stays_hidden() -> None:
     for _ in range(8):  # until the first new column's rune comes into view
         a, b = world.step(np.array([NOOP]))[0], other.step(np.array([NOOP]))[0]
         assert (a == b).all()
+
+
+def test_what_chance_might_have_brought_is_told_as_it_comes() -> None:
+    world, frames = Platformer(6), None
+    world.reset(seed=2)
+    told = flags = 0
+    for tick in range(900):
+        before = (world.camera + 127) // 8
+        frames, *_ = world.step(world.suggest(np.random.default_rng(tick)))
+        columns = (world.camera + 127) // 8
+        chances = {chance.copy: chance for chance in world.chances()}
+        new = {i for i in range(6) if columns[i] > before[i] and columns[i] >= 40}
+        assert set(chances) >= new and all(columns[i] > before[i] for i in chances)
+        for i, chance in chances.items():
+            assert chance.place == (15, 15) and chance.odds.sum() == pytest.approx(1)
+            assert (chance.patches[chance.came] == frames[i, 120:, 120:]).all()
+            looks = {patch.tobytes() for patch in chance.patches}
+            assert len(looks) == len(chance.odds), "each is told by its first pixels"
+            home = levels.surface(world.tiles[i, columns[i] % RING].tobytes())[0] == levels.HOME_ROW
+            flag = [odds for patch, odds in zip(chance.patches, chance.odds, strict=True) if _is_flag(patch)]
+            assert not flag or home
+            told, flags = told + 1, flags + bool(flag)
+    assert told > 300 and flags > 20
+
+
+def _is_flag(patch: np.ndarray) -> bool:
+    return any((patch[:, 8 - n :] == art.RUNES[levels.Op.FLAG][:, :n]).all() for n in (1, 2)) and patch[3, 7] == 14

@@ -1,0 +1,78 @@
+"""A world's odds come to be the network's: on a tiny one whose edge layer alone is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.manifest import BadInput
+from training.chance_stage import gather, learn
+from training.data.collect import collect
+from training.precision import make_accelerator
+from training.preset import ChancePreset, Preset, load_preset
+from training.run import Run
+from training.worlds.platformer import Platformer
+
+FEW = ChancePreset(draws=40, copies=8, epochs=40, batch=16, learning_rate=0.01)
+
+
+@pytest.fixture(scope="module")
+def this(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A few steps of a tiny platformer that looks back on eight columns at the edge."""
+    folder = tmp_path_factory.mktemp("chances")
+    preset = load_preset("tiny", "platformer")
+    short = {"steps": 4, "batch": 2, "warmup_steps": 1}
+    values = preset.model_dump()
+    values["tokenizer"] |= {"codebook": 2048, "codebook_pictures": 256}
+    values["dynamics"] |= {"edge_columns": 8}
+    values["chance"] = FEW.model_dump()
+    values["export"] |= {"chance_rows": (15,), "candidates": 16, "min_p": 0.05, "starts": 2}
+    for stage in ("tokenizer", "dynamics"):
+        values[stage]["stage"] |= short
+    collect("platformer", 2048, folder / "data", num_envs=4, episode_ticks=512)
+    run = Run("platformer", "tiny", Preset.model_validate(values), folder)
+    run.train_tokenizer(make_accelerator("no"))
+    run.train_dynamics(make_accelerator("no"))
+    return run
+
+
+def test_the_odds_are_learnt_by_the_edge_layer_alone(this: Run) -> None:
+    model = this.networks().dynamics
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    draws = gather(model, Platformer, FEW, 0, make_accelerator("no"), lambda share, note: None)
+    assert len(draws) >= FEW.draws and draws.odds.sum(1).allclose(torch.ones(len(draws)))
+    assert (draws.odds.count_nonzero(1) > 1).float().mean() > 0.2, "most columns are decided, not all"
+    steps, (untaught, taught) = learn(model, draws, FEW, 0)
+    assert steps > 0 and taught < 0.5 * untaught
+    changed = {name for name, weight in model.state_dict().items() if not torch.equal(weight, before[name])}
+    assert changed and all(name.startswith("edge.") for name in changed)
+
+
+def test_a_run_keeps_it_beside_the_network_that_it_was_learnt_for(this: Run) -> None:
+    untaught = this.networks().dynamics.edge
+    report = this.train_chance(make_accelerator("no"))
+    taught = this.networks().dynamics.edge
+    assert report is not None and untaught is not None and taught is not None
+    assert not torch.equal(taught.out.weight, untaught.out.weight)
+    kept = (this.folder / "chance.pt").read_bytes()
+    assert this.train_chance(make_accelerator("no")) == report
+    assert (this.folder / "chance.pt").read_bytes() == kept, "it is learnt once"
+    state = torch.load(this.folder / "dynamics.pt", weights_only=True)
+    torch.save(state | {"step": state["step"] + 1}, this.folder / "dynamics.pt")
+    now = this.networks().dynamics.edge
+    assert now is not None and torch.equal(now.out.weight, untaught.out.weight), "of another network it is none"
+    torch.save(state, this.folder / "dynamics.pt")
+
+
+def test_a_codebook_without_what_may_come_is_told_of(this: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.chance_stage.PATIENCE", 20)
+    model = this.networks().dynamics
+    model.show(torch.zeros_like(model.book))
+    with pytest.raises(BadInput, match="codebook: expected codes of what may come in"):
+        gather(model, Platformer, FEW, 0, make_accelerator("no"), lambda share, note: None)
+
+
+def test_a_world_that_knows_no_odds_has_no_such_stage(tmp_path: Path) -> None:
+    assert Run("puzzle", "tiny", load_preset("tiny", "puzzle"), tmp_path).train_chance(make_accelerator("no")) is None
