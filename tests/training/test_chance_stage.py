@@ -13,6 +13,7 @@ from training.data.collect import collect
 from training.precision import make_accelerator
 from training.preset import ChancePreset, Preset, load_preset
 from training.run import Run
+from training.shipped_weights import read_networks
 from training.worlds.platformer import Platformer
 
 FEW = ChancePreset(draws=40, copies=8, epochs=40, batch=16, learning_rate=0.01)
@@ -64,6 +65,18 @@ def test_a_run_keeps_it_beside_the_network_that_it_was_learnt_for(this: Run) -> 
     now = this.networks().dynamics.edge
     assert now is not None and torch.equal(now.out.weight, untaught.out.weight), "of another network it is none"
     torch.save(state, this.folder / "dynamics.pt")
+
+
+def test_it_ships_and_is_read_out_of_the_graph_again(this: Run, tmp_path: Path) -> None:
+    this.train_chance(make_accelerator("no"))
+    manifest = this.export(tmp_path / "world")
+    assert manifest.provenance is not None and set(manifest.provenance.steps) == {"tokenizer", "dynamics", "chance"}
+    read, made = (
+        networks.dynamics.state_dict()
+        for networks in (read_networks(tmp_path / "world", manifest, this.preset), this.networks())
+    )
+    edge = [name for name in made if name.startswith("edge.")]
+    assert edge and all(torch.equal(read[name], made[name]) for name in edge)
 
 
 def test_a_codebook_without_what_may_come_is_told_of(this: Run, monkeypatch: pytest.MonkeyPatch) -> None:
