@@ -71,6 +71,8 @@ class DynamicsConfig:
     def __post_init__(self) -> None:
         if any(size % self.fold for size in self.grid):
             raise ValueError(f"fold: expected a divisor of the token grid {self.grid}, got {self.fold}")
+        if self.edge_columns > self.grid[1]:
+            raise ValueError(f"edge_columns: expected at most {self.grid[1]}, got {self.edge_columns}")
         if self.patch % 4:
             raise ValueError(f"patch: expected a multiple of 4, got {self.patch}")
 
@@ -153,6 +155,7 @@ class EdgeBlock(nn.Module):
         self.out = nn.Linear(hidden, channels * rows)
         self.shape = (channels, rows, 1)
         nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
 
     def forward(self, fine: Tensor, scene: Tensor) -> Tensor:
         """fine float [N,C,h,w], scene float [N,Q] → float [N,C,h,w], zeros but in the last column."""

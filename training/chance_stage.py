@@ -8,6 +8,7 @@ told the odds themselves (Hinton et al., "Distilling the Knowledge in a Neural N
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from training.worlds.registry import world_class
 
 NAME = "chance"
 SEEN = 8  # ticks before a copy's draws count: the network has seen a few by then
-HELD_OUT = 8  # one draw of so many is not learnt from
+HELD_OUT = 4  # one draw of so many is not learnt from: half of those choose when to stop, half are reported on
 CHANGES = 0.12  # how likely a tick is to change what is pressed
 PATIENCE = 500  # ticks without a draw that the network has codes for
 RIGHT = 0.92  # share of what is pressed that gets on
@@ -61,32 +62,59 @@ class Draws:
 
 
 def train_chance(
-    preset: Preset, world: str, model: DynamicsModel, step: int, folder: Path, accelerator: Accelerator
+    preset: Preset, world: str, model: DynamicsModel, folder: Path, accelerator: Accelerator
 ) -> StageReport:
-    """Train the edge layer of `model`, the averaged dynamics model of the run in `folder` after `step` steps, and keep
-    it beside that; a finished one is kept. Raises BadInput."""
-    path = folder / f"{NAME}.pt"
-    if path.is_file() and load_state(path)["dynamics"] == step:
-        state = load_state(path)
-        return StageReport(state["step"], state["elapsed"] / 3600, state["device"])
-    began = time.monotonic()
-    model.to(accelerator.device).eval()
-    with progress_line(NAME) as line:
-        draws = gather(model, world_class(world), preset.chance, preset.seed, accelerator, line.update)
-        steps, nats = learn(model, draws, preset.chance, preset.seed)
-        line.update(1.0, f"{len(draws)} draws  {nats[0]:.4f} to {nats[1]:.4f} nats from the odds, held out")
-    assert model.edge is not None
-    state = {
-        "edge": model.edge.state_dict(),
-        "dynamics": step,
-        "nats": nats,
-        "step": steps,
-        "elapsed": time.monotonic() - began,
-        "device": device_name(accelerator.device),
-    }
-    with whole_file(path) as file:
-        torch.save(state, file)
-    return StageReport(steps, state["elapsed"] / 3600, state["device"])
+    """Train the edge layer of `model`, the averaged dynamics model of the run in `folder`, and keep it beside that.
+    One that was finished is kept. Raises BadInput."""
+    path, simulated = folder / f"{NAME}.pt", world_class(world)
+    origin = origin_of(model, preset.chance, simulated)
+    state = _state_of(path, origin)
+    if state is None:
+        began = time.monotonic()
+        model.to(accelerator.device).eval()
+        with progress_line(NAME) as line:
+            draws = gather(model, simulated, preset.chance, preset.seed, accelerator, line.update)
+            steps, (before, after) = learn(model, draws, preset.chance, preset.seed)
+            line.update(1.0, f"{len(draws)} draws  {before:.4f} to {after:.4f} nats from the odds, held out")
+        assert model.edge is not None
+        state = {
+            "edge": model.edge.state_dict(),
+            "origin": origin,
+            "nats": (before, after),
+            "step": steps,
+            "elapsed": time.monotonic() - began,
+            "device": device_name(accelerator.device),
+        }
+        with whole_file(path) as file:
+            torch.save(state, file)
+    return StageReport(state["step"], state["elapsed"] / 3600, state["device"])
+
+
+def load_chance(model: DynamicsModel, preset: Preset, world: str, folder: Path) -> bool:
+    """Give the averaged dynamics model of a run its edge layer, and say whether there is one that was trained for it as
+    it is. Raises BadInput."""
+    if model.edge is None:
+        return False
+    state = _state_of(folder / f"{NAME}.pt", origin_of(model, preset.chance, world_class(world)))
+    if state is not None:
+        model.edge.load_state_dict(state["edge"])
+    return state is not None
+
+
+def origin_of(model: DynamicsModel, preset: ChancePreset, world: type[SimulatedWorld]) -> str:
+    """What an edge layer's training depends on, as one SHA-256: weights, preset and world."""
+    digest = hashlib.sha256(f"{world.name} {world.version} {preset.model_dump_json()}".encode())
+    for name, weight in model.state_dict().items():
+        digest.update(name.encode() + weight.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _state_of(path: Path, origin: str) -> dict[str, Any] | None:
+    """A finished stage of that origin."""
+    if not path.is_file():
+        return None
+    state = load_state(path)
+    return state if state.get("origin") == origin else None
 
 
 @torch.no_grad()
@@ -104,7 +132,7 @@ def gather(
     shown: dict[str, Tensor] = {}
 
     def look(layer: EdgeBlock, seen: tuple[Tensor, Tensor]) -> None:
-        shown["fine"], shown["scene"] = seen[0][..., -layer.columns :].float(), seen[1].float()
+        shown["fine"], shown["scene"] = seen[0][..., -layer.columns :], seen[1]
 
     copies, rng = preset.copies, np.random.default_rng([seed, 1])
     played = world(copies)
@@ -120,9 +148,7 @@ def gather(
             pressed = np.where(rng.random(copies) < CHANGES, _press(world.actions, rng, copies), pressed)
             pictures = torch.from_numpy(np.ascontiguousarray(frames)).to(accelerator.device)[:, None]
             actions = torch.from_numpy(pressed).to(accelerator.device)[:, None]
-            with accelerator.autocast():
-                prediction, state = model(pictures, actions, state)
-            state = [state[0], *(ring.float() for ring in state[1:])]
+            prediction, state = model(pictures, actions, state)  # in float32, as it will be played
             frames, *_ = played.step(pressed)
             tick += 1
             known = [one for one in played.chances() if tick > SEEN and _codes(one, book) is not None]
@@ -131,18 +157,20 @@ def gather(
                     raise BadInput(f"{NAME}: codebook: expected codes of what may come in, found none in {tick} ticks")
                 continue
             rows = torch.tensor([one.copy for one in known], device=accelerator.device)
-            places = [torch.tensor([one.place[axis] for one in known], device=accelerator.device) for axis in (0, 1)]
+            row = torch.tensor([one.row for one in known], device=accelerator.device)
+            last = torch.full_like(row, model.config.grid[1] - 1)
             fine, scene = shown["fine"][rows], shown["scene"][rows]
-            flat = places[0] * model.config.grid[1] + places[1]
-            added = model.edge(fine, scene)[torch.arange(len(known)), :, places[0], -1]
+            added = model.edge(fine, scene)[torch.arange(len(known)), :, row, -1]
+            if (most := max(len(one.odds) for one in known)) > preset.most:
+                raise BadInput(f"preset: chance.most: expected at least {most}, got {preset.most}")
             codes, odds = zip(*(_codes(one, book) or ((), ()) for one in known), strict=True)
             parts.append(
                 Draws(
                     fine.half().cpu(),
                     scene.cpu(),
-                    places[0].cpu(),
-                    (prediction.features.float()[rows, flat] - added).cpu(),
-                    prediction.composition.mixture((rows, *places)).float().cpu(),
+                    row.cpu(),
+                    (prediction.features[rows, row * model.config.grid[1] + last] - added).cpu(),
+                    prediction.composition.mixture((rows, row, last)).cpu(),
                     _padded([torch.tensor(each) for each in codes], preset.most),
                     _padded([torch.tensor(each, dtype=torch.float32) for each in odds], preset.most),
                 )
@@ -155,17 +183,18 @@ def gather(
 
 
 def learn(model: DynamicsModel, draws: Draws, preset: ChancePreset, seed: int) -> tuple[int, tuple[float, float]]:
-    """Fit the edge layer to the odds. Returns steps, and how far from the odds the held-out draws' probabilities were
-    before and are after, in nats: the layer is left as it was where that was the best."""
+    """Fit the edge layer to the odds. Returns steps, and how far from the odds the probabilities of held-out draws were
+    before and are after, in nats. Others that are held out choose the epoch; none may be the best."""
     assert model.edge is not None
     model.cpu()
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(draws), generator=generator)
-    held, learnt = order[: len(draws) // HELD_OUT], order[len(draws) // HELD_OUT :]
+    count = len(draws) // HELD_OUT
+    chosen_by, reported, learnt = order[: count // 2], order[count // 2 : count], order[count:]
     model.settle()
     parameters = list(model.edge.parameters())
     adam = torch.optim.AdamW(parameters, lr=preset.learning_rate, weight_decay=preset.weight_decay)
-    before = best = _mean_nats(model, draws, held)
+    before, best = _mean_nats(model, draws, reported), _mean_nats(model, draws, chosen_by)
     kept = {name: value.clone() for name, value in model.edge.state_dict().items()}
     batch = min(preset.batch, len(learnt))
     steps, step = preset.epochs * (len(learnt) // batch), 0
@@ -179,23 +208,13 @@ def learn(model: DynamicsModel, draws: Draws, preset: ChancePreset, seed: int) -
                 parameter.grad = slope
             adam.step()
             step += 1
-        after = _mean_nats(model, draws, held)
+        after = _mean_nats(model, draws, chosen_by)
         if after < best:
             best, kept = after, {name: value.clone() for name, value in model.edge.state_dict().items()}
     model.edge.load_state_dict(kept)
+    after = _mean_nats(model, draws, reported)
     model.settled = None
-    return steps, (before, best)
-
-
-def load_chance(model: DynamicsModel, folder: Path) -> None:
-    """Give the averaged dynamics model of a run its edge layer, where that was trained for it as it is. Raises
-    BadInput."""
-    path = folder / f"{NAME}.pt"
-    if model.edge is None or not path.is_file():
-        return
-    state = load_state(path)
-    if state["dynamics"] == load_state(folder / "dynamics.pt")["step"]:
-        model.edge.load_state_dict(state["edge"])
+    return steps, (before, after)
 
 
 def _nats(model: DynamicsModel, draws: Draws) -> Tensor:

@@ -114,9 +114,9 @@ class DynamicsPreset(_Strict):
 
 class ChancePreset(_Strict):
     """The chance stage, of a world that knows its odds and a dynamics model with an edge layer: `draws` are met in play
-    of so many `copies`, then learnt from in `epochs`. No draw is among more than `most` codes."""
+    of so many `copies`, then learnt from in `epochs`. A draw may be among `most` codes."""
 
-    draws: Count = 8000
+    draws: Annotated[int, Field(ge=32)] = 8000
     copies: Count = 16
     most: Count = 16
     epochs: Count = 30

@@ -89,8 +89,7 @@ class Run:
             return None
         tokenizer = load_tokenizer(self.preset, PICTURE, self.folder)
         model = load_dynamics(self.preset, tokenizer, self._actions, self.folder)
-        steps = read_spent(self.folder / f"{DYNAMICS}.pt").steps
-        return train_chance(self.preset, self.world, model, steps, self.folder, accelerator)
+        return train_chance(self.preset, self.world, model, self.folder, accelerator)
 
     def train_teacher(self, accelerator: Accelerator) -> StageReport:
         """Tokens, actions and a part of the next tokens to the rest of them; begins as the dynamics model."""
@@ -116,7 +115,7 @@ class Run:
         tokenizer = load_tokenizer(self.preset, PICTURE, self.folder)
         dynamics = load_dynamics(self.preset, tokenizer, self._actions, self.folder, stage)
         if stage == DYNAMICS:
-            load_chance(dynamics, self.folder)
+            load_chance(dynamics, self.preset, self.world, self.folder)
         return Networks(tokenizer, dynamics, Sampling.of(self.preset.export))
 
     def export(self, out: Path, stage: str | None = None) -> Manifest:
@@ -126,7 +125,7 @@ class Run:
         world = world_class(self.world)
         export, data = self.preset.export, self.folder / "data"
         starts = find_starts(self.world, export.starts, export.context, "choose", START_SEED)
-        chance = (CHANCE,) if ships == DYNAMICS and (self.folder / f"{CHANCE}.pt").is_file() else ()
+        chance = (CHANCE,) if ships == DYNAMICS and self._knows_odds() else ()
         stages = ("tokenizer", DYNAMICS, *chance, *((TEACHER, STUDENT) if ships == STUDENT else ()))
         spent = {name: read_spent(self.folder / f"{name}.pt") for name in stages}
         provenance = Provenance(
@@ -140,6 +139,12 @@ class Run:
             created=datetime.now(UTC).date().isoformat(),
         )
         return seal(self.networks(ships), world, starts, provenance, out, export.half_states)
+
+    def _knows_odds(self) -> bool:
+        """Whether the dynamics model as it is has been through the chance stage."""
+        tokenizer = load_tokenizer(self.preset, PICTURE, self.folder)
+        model = load_dynamics(self.preset, tokenizer, self._actions, self.folder)
+        return load_chance(model, self.preset, self.world, self.folder)
 
     @property
     def _actions(self) -> int:
@@ -162,17 +167,18 @@ class Run:
 
 
 def run(this: Run, out: Path) -> Manifest:
-    """simulate → tokenizer → dynamics → export, check and seal into `out`; teacher → student before that, where it is
-    the student that ships."""
+    """simulate → tokenizer → dynamics → chance → export, check and seal into `out`; teacher → student in place of
+    chance, where it is the student that ships."""
     accelerator = make_accelerator(this.preset.precision)
     with accelerator.main_process_first():
         this.collect()
     this.train_tokenizer(accelerator)
     this.train_dynamics(accelerator)
-    with accelerator.main_process_first():
-        this.train_chance(accelerator)
     if this.preset.export.ships == STUDENT:
         this.train_teacher(accelerator)
         this.train_student(accelerator)
+    else:
+        with accelerator.main_process_first():
+            this.train_chance(accelerator)
     with accelerator.main_process_first():
         return this.export(out) if accelerator.is_main_process else read_manifest(out)

@@ -62,8 +62,9 @@ def _without(folder: Path, copy: Path, name: str) -> Path:
     return copy
 
 
-def test_the_bundled_puzzle_can_be_read() -> None:
-    folder = Path(__file__).parents[2] / "assets" / "worlds" / "puzzle"
+@pytest.mark.parametrize("world", ["platformer", "puzzle"])
+def test_the_bundled_worlds_can_be_read(world: str) -> None:
+    folder = Path(__file__).parents[2] / "assets" / "worlds" / world
     manifest: Manifest = read_manifest(folder)
-    networks = read_networks(folder, manifest, load_preset("cpu", "puzzle"))
+    networks = read_networks(folder, manifest, load_preset("cpu", world))
     assert sum(weight.numel() for weight in networks.dynamics.parameters()) > 10**6

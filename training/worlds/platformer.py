@@ -289,9 +289,7 @@ class Platformer(SimulatedWorld):
             newest = self.tiles[i, columns[i] % RING]
             ground = levels.surface(newest.tobytes())[0]
             follows = levels.may_follow((past - levels.RUNE).tolist(), ground)
-            came = levels.Op(int(newest[FRIEZE]) - levels.RUNE)
-            if came not in follows:
-                continue
+            came = list(follows).index(levels.Op(int(newest[FRIEZE]) - levels.RUNE))
             at = int(self.camera[i]) % (RING * 8) + right
             shown = self._strip[i, right:, at : at + 8]
             begun = FRAME_SIZE - (columns[i] * 8 - self.camera[i])
@@ -299,7 +297,7 @@ class Platformer(SimulatedWorld):
             for patch, op in zip(patches, follows, strict=True):
                 patch[:, 8 - begun :] = self.scenery.tiles[levels.RUNE + op][:, :begun]
             odds = np.array(list(follows.values()))
-            found.append(Chance(int(i), (ROWS - 1, VIEW - 1), patches, odds, list(follows).index(came)))
+            found.append(Chance(int(i), ROWS - 1, patches, odds, came))
         return found
 
     # --- one tick --------------------------------------------------------------------------------------------------

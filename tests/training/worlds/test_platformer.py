@@ -324,7 +324,7 @@ def test_what_chance_might_have_brought_is_told_as_it_comes() -> None:
         new = {i for i in range(6) if columns[i] > before[i] and columns[i] >= 40}
         assert set(chances) >= new and all(columns[i] > before[i] for i in chances)
         for i, chance in chances.items():
-            assert chance.place == (15, 15) and chance.odds.sum() == pytest.approx(1)
+            assert chance.row == 15 and chance.odds.sum() == pytest.approx(1)
             assert (chance.patches[chance.came] == frames[i, 120:, 120:]).all()
             looks = {patch.tobytes() for patch in chance.patches}
             assert len(looks) == len(chance.odds), "each is told by its first pixels"

@@ -115,3 +115,28 @@ def test_the_checker_takes_a_start_and_refuses_a_deadly_one() -> None:
     tiles = tiles_of([Op.FLAT] * 3 + [Op.PIT] * 6 + [Op.FLAT] * 6)
     assert levels.level_is_passable(tiles, (11 * 8, 0))
     assert not levels.level_is_passable(tiles, (6 * 8, 0))
+
+
+def test_what_may_follow_is_what_levels_are_drawn_from() -> None:
+    """Each op of many levels, after the level before it, beside the context and the rule of `_attempt` itself."""
+    flags = 0
+    for seed in range(60):
+        drawn = levels._attempt(np.random.default_rng(seed).random(levels.LONGEST - 3).tolist())
+        if drawn is None:
+            continue
+        before = [int(levels.Op.FLAT)] * 30 + [int(levels.Op.FLAG)]
+        ground = levels.HOME_ROW
+        context = (int(levels.Op.FLAT),) * levels.CONTEXT
+        for at, op in enumerate(drawn):
+            told = levels.may_follow([*before, *drawn[:at]][-29:], ground)
+            if at < 3:
+                assert told == {levels.Op.FLAT: 1.0}
+                continue
+            expected = dict(levels.choices(context, ground))
+            if levels.Op.FLAG in expected and at + 1 < levels.SHORTEST:
+                expected[levels.Op.FLAT] = expected.get(levels.Op.FLAT, 0.0) + expected.pop(levels.Op.FLAG)
+            assert told == pytest.approx(expected) and op in told
+            flags += levels.Op.FLAG in told
+            ground += levels._RISE.get(levels.Op(op), 0)
+            context = (*context[1:], op)
+    assert flags > 50

@@ -24,7 +24,7 @@ Flags = npt.NDArray[np.bool_]
 
 PRESENT = 0.35  # share of a sprite's pixels that may be wrong
 TILE_WRONG = 0.25  # the same of a tile
-LEAST_VISIBLE = 24  # pixels of a sprite, at the screen's edge
+LEAST_VISIBLE = 24  # pixels of a sprite, at the screen's edge or behind things
 FACE_HIDDEN = 40  # of the 96 pixels that a head is sought in
 LEAST_SEEN = 16  # pixels of a tile that a sprite leaves to be seen
 LONGEST_DEATH = 60  # frames from the first dead picture to the next living one

@@ -36,6 +36,43 @@ def test_player_and_scroll_are_read_exactly(played: list[tuple[npt.NDArray[np.ui
         assert not seen.inside
 
 
+@pytest.fixture(scope="module")
+def behind() -> list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], tuple[int, int]]]:
+    """(frame, the same without its player, hit box's top left) where something is before a living player."""
+    world = Platformer(8, "report")
+    world.reset(seed=1)
+    rng, shown = np.random.default_rng(0), []
+    for _ in range(500):
+        frames, *_, info = world.step(world.suggest(rng))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(world, "_paste_players", lambda: None)
+            empty = world.render_frames()
+        hidden = (info["events"] & world.event_bit("behind") > 0) & (world.state == 0) & (world.y > 0)
+        shown += [
+            (frames[i], empty[i], (int(world.x[i] - world.camera[i]), int(world.y[i]))) for i in np.flatnonzero(hidden)
+        ]
+    return shown
+
+
+def test_a_player_behind_things_is_read_exactly_and_nobody_where_none_is(
+    behind: list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], tuple[int, int]]],
+) -> None:
+    assert len(behind) > 100
+    for frame, empty, place in behind:
+        hero = look(frame).hero
+        assert hero is not None and (hero.x, hero.y) == place
+        assert look(empty).players == 0
+
+
+def test_half_a_player_behind_things_is_none(
+    behind: list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], tuple[int, int]]],
+) -> None:
+    rng, found = np.random.default_rng(0), 0
+    for frame, empty, _ in behind:
+        found += look(np.where(rng.random(frame.shape) < 0.5, frame, empty)).players
+    assert found < 0.1 * len(behind)
+
+
 def strewn(frame: npt.NDArray[np.uint8], share: float, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
     """With this share of the frieze's pixels in whatever ink."""
     frame = frame.copy()
