@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
@@ -126,8 +127,9 @@ def gather(
     accelerator: Accelerator,
     report: Callable[[float, str], None],
 ) -> Draws:
-    """Play the simulator, mostly to the right, with the network looking on, until chance has been at work often
-    enough."""
+    """Play the simulator, mostly to the right, with the network looking on, until chance has been at work
+    `preset.draws` times. `report` is told the share done and a note. Raises BadInput where the codebook can't show what
+    may come, or more may come than the preset has room for."""
     assert model.edge is not None
     shown: dict[str, Tensor] = {}
 
@@ -239,11 +241,12 @@ def _codes(chance: Chance, book: dict[bytes, int]) -> tuple[list[int], list[floa
     return ([code for code, _ in codes], [odds / whole for _, odds in codes]) if whole > 0.99 else None
 
 
-def _press(actions: tuple[Action, ...], rng: np.random.Generator, copies: int) -> Any:
-    """What gets on, and now and then anything."""
+def _press(actions: tuple[Action, ...], rng: np.random.Generator, copies: int) -> npt.NDArray[np.int64]:
+    """What gets on, and now and then anything: numbers of actions, int64 [copies]."""
     on = [number for number, action in enumerate(actions) if Action.RIGHT.value in action.buttons]
     return np.where(rng.random(copies) < RIGHT, rng.choice(on, copies), rng.integers(len(actions), size=copies))
 
 
 def _padded(rows: list[Tensor], width: int) -> Tensor:
+    """Rows [m] of whatever lengths, zeros behind: [N,width]."""
     return torch.stack([F.pad(row, (0, width - len(row))) for row in rows])
