@@ -37,9 +37,10 @@ class DynamicsConfig:
     """`fold`: a trunk position stands for fold×fold patches. `taps`: frames that a temporal convolution sees, itself
     included. `temporal_every`: which blocks have one. `column_channels`: of what is known of a trunk position to the
     whole of its column, 0 for no such layer. `edge_columns`: of patches at the right edge, that what comes in there is
-    named by, 0 for no such layer. `shifts` and `carried`: how pixels may move from frame to
-    frame, in rows and columns (see the compositor). `match`: dimensions in which pictures are compared with codes;
-    `learnt`: more of them, without that meaning. `pixel_blocks`: of the compositor, at each of its two
+    named by, 0 for no such layer. `surroundings`: rows and columns of trunk positions around a patch, that it is named
+    by wherever it is, zeros for no such layer; a model has one of the two. `shifts` and `carried`: how pixels may move
+    from frame to frame, in rows and columns (see the compositor). `match`: dimensions in which pictures are compared
+    with codes; `learnt`: more of them, without that meaning. `pixel_blocks`: of the compositor, at each of its two
     scales. Channels: of 2×2 pixels, 4×4 pixels, a patch, a trunk position."""
 
     codebook: int
@@ -62,6 +63,7 @@ class DynamicsConfig:
     temporal_every: int = 2
     column_channels: int = 0
     edge_columns: int = 0
+    surroundings: tuple[int, int] = (0, 0)
 
     @property
     def tokens(self) -> int:
@@ -73,6 +75,9 @@ class DynamicsConfig:
             raise ValueError(f"fold: expected a divisor of the token grid {self.grid}, got {self.fold}")
         if self.edge_columns > self.grid[1]:
             raise ValueError(f"edge_columns: expected at most {self.grid[1]}, got {self.edge_columns}")
+        if any(self.surroundings) and (self.edge_columns or not all(size % 2 for size in self.surroundings)):
+            wanted = "expected odd numbers, and edge_columns 0"
+            raise ValueError(f"surroundings: {wanted}, got {self.surroundings}, {self.edge_columns}")
         if self.patch % 4:
             raise ValueError(f"patch: expected a multiple of 4, got {self.patch}")
 
@@ -165,6 +170,43 @@ class EdgeBlock(nn.Module):
         return F.pad(out, (fine.shape[-1] - 1, 0))
 
 
+class SurroundingsBlock(nn.Module):
+    """What chance may bring at any place, told by what lies around it: to be added to what is known of the patches
+    where they are named. The twin of `EdgeBlock` for worlds that are drawn one place after the other.
+
+    Shapes: C channels, h×w patches in trunk positions of F×F, N pictures, Q features of the whole.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        fold: int,
+        size: tuple[int, int],
+        columns: int,
+        scene: int,
+        narrow: int = 32,
+        hidden: int = 64,
+    ) -> None:
+        super().__init__()
+        self.columns = columns
+        self.norm = ChannelNorm(channels)
+        self.narrow = nn.Sequential(nn.PixelUnshuffle(fold), nn.Conv2d(fold**2 * channels, narrow, 1))
+        self.around = nn.Conv2d(narrow, hidden, size, padding=(size[0] // 2, size[1] // 2))
+        self.scene = nn.Linear(scene, hidden)
+        self.mix = nn.Conv2d(hidden, hidden, 1)
+        self.out = nn.Conv2d(hidden, fold**2 * channels, 1, bias=False)
+        self.apart = nn.PixelShuffle(fold)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, fine: Tensor, scene: Tensor) -> Tensor:
+        """fine float [N,C,h,w], scene float [N,Q] → float [N,C,h,w]."""
+        seen = F.gelu(self.narrow(self.norm(fine.detach())), approximate="tanh")
+        around = self.around(seen) + self.scene(scene.detach())[..., None, None]
+        mixed = self.mix(F.gelu(around, approximate="tanh"))
+        out: Tensor = self.apart(self.out(F.gelu(mixed, approximate="tanh")))
+        return out
+
+
 @dataclass(frozen=True)
 class Glimpse:
     """What is already known of N next pictures, as features: of 4×4 pixels, float [N,F,H/4,W/4], and of 2×2 pixels,
@@ -220,7 +262,10 @@ class DynamicsModel(nn.Module):
         rows = config.grid[0] // config.fold
         self.columns = ColumnBlock(trunk, config.column_channels, rows) if config.column_channels else None
         edge = config.edge_columns
-        self.edge = EdgeBlock(fine, edge, config.grid[0], 64 + 2 * trunk) if edge else None
+        whole = 64 + 2 * trunk
+        self.edge = EdgeBlock(fine, edge, config.grid[0], whole) if edge else None
+        size = config.surroundings
+        self.surroundings = SurroundingsBlock(fine, config.fold, size, config.grid[1], whole) if any(size) else None
         self.scene = ChannelNorm(trunk)
         self.up = nn.Sequential(ChannelNorm(trunk), nn.Conv2d(trunk, cells * fine, 1), nn.PixelShuffle(config.fold))
         self.after = nn.Sequential(PixelBlock(fine), ChannelNorm(fine))
@@ -234,7 +279,7 @@ class DynamicsModel(nn.Module):
             config.shifts,
             config.carried,
             config.pixel_blocks,
-            64 + 2 * trunk,
+            whole,
         )
         # What the picture can't say: which of several continuations, and how surely.
         self.opinion = nn.Linear(fine, config.match + config.learnt + 1)
@@ -245,6 +290,11 @@ class DynamicsModel(nn.Module):
     def show(self, book: Tensor) -> None:
         """Tell the model what the codes look like: pixel classes uint8 [K,S]."""
         self.book.copy_(book)
+
+    @property
+    def odds(self) -> EdgeBlock | SurroundingsBlock | None:
+        """The layer that tells what chance may bring; see the chance stage."""
+        return self.edge or self.surroundings
 
     def exit(self) -> Tensor:
         """What a patch is compared with to be named: float [K,match+learnt+1]."""
@@ -307,8 +357,8 @@ class DynamicsModel(nn.Module):
         scene = torch.cat([action, seen.mean((2, 3)), seen.amax((2, 3))], 1)
         known = glimpse.pixels if glimpse is not None else None
         composition = self.compositor(features, detail, scene, marked, movement, evidence, known)
-        if self.edge is not None:
-            features = features + self.edge(fine, scene)
+        if self.odds is not None:
+            features = features + self.odds(fine, scene)
         return Prediction(features.flatten(2).transpose(1, 2), composition), rolled
 
     def logits(self, features: Tensor, mixtures: Tensor) -> Tensor:

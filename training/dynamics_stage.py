@@ -59,6 +59,7 @@ class NextFrame(Objective):
         "opinion",
         "codes",
         "edge",
+        "surroundings",
         "compositor.choice",
         "compositor.head",
         "compositor.seen",
@@ -273,6 +274,7 @@ def dynamics_config(preset: Preset, tokenizer: Tokenizer, actions: int) -> Dynam
         temporal_every=mine.temporal_every,
         column_channels=mine.column_channels,
         edge_columns=mine.edge_columns,
+        surroundings=mine.surroundings,
     )
 
 

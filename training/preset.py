@@ -100,6 +100,7 @@ class DynamicsPreset(_Strict):
     temporal_every: Count = 2
     column_channels: Annotated[int, Field(ge=0)] = 0
     edge_columns: Annotated[int, Field(ge=0)] = 0
+    surroundings: tuple[int, int] = (0, 0)
     shifts: tuple[tuple[int, int], ...] = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
     carried: tuple[tuple[int, int], ...] = ()
     carried_rows: tuple[int, ...] = ()
@@ -111,10 +112,15 @@ class DynamicsPreset(_Strict):
     news_weight: Annotated[float, Field(ge=1)] = 1.0
     stage: StagePreset
 
+    @property
+    def tells_odds(self) -> bool:
+        """Whether the model has a layer for a world's own odds."""
+        return self.edge_columns > 0 or any(self.surroundings)
+
 
 class ChancePreset(_Strict):
-    """The chance stage, of a world that knows its odds and a dynamics model with an edge layer: `draws` are met in play
-    of so many `copies`, then learnt from in `epochs`. A draw may be among `most` codes."""
+    """The chance stage, of a world that knows its odds and a dynamics model with a layer for them: `draws` are met in
+    play of so many `copies`, then learnt from in `epochs`. A draw may be among `most` codes."""
 
     draws: Annotated[int, Field(ge=32)] = 8000
     copies: Count = 16

@@ -83,9 +83,9 @@ class Run:
         return train_dynamics(self.preset, tokenizer, self._actions, feed, self.folder, accelerator)[1]
 
     def train_chance(self, accelerator: Accelerator) -> StageReport | None:
-        """A world's own odds to what it may bring at the right edge; None where it doesn't know them, or the dynamics
-        model has no layer for them."""
-        if not (self.preset.dynamics.edge_columns and world_class(self.world).knows_chances):
+        """A world's own odds to what it may bring; None where it doesn't know them, or the dynamics model has no layer
+        for them."""
+        if not (self.preset.dynamics.tells_odds and world_class(self.world).knows_chances):
             return None
         tokenizer = load_tokenizer(self.preset, PICTURE, self.folder)
         model = load_dynamics(self.preset, tokenizer, self._actions, self.folder)

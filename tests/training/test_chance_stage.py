@@ -88,5 +88,5 @@ def test_a_codebook_without_what_may_come_is_told_of(this: Run, monkeypatch: pyt
         gather(model, Platformer, FEW, 0, make_accelerator("no"), lambda share, note: None)
 
 
-def test_a_world_that_knows_no_odds_has_no_such_stage(tmp_path: Path) -> None:
+def test_a_network_without_a_layer_for_them_has_no_such_stage(tmp_path: Path) -> None:
     assert Run("puzzle", "tiny", load_preset("tiny", "puzzle"), tmp_path).train_chance(make_accelerator("no")) is None

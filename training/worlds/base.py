@@ -28,11 +28,12 @@ Snapshot = dict[str, np.ndarray[Any, Any]]
 
 
 class Chance(NamedTuple):
-    """Of copy `copy`, the patch of 8×8 pixels in row `row` of the last column is one of `patches`, uint8 [M,8,8], with
-    `odds`, float [M]; it has become number `came`."""
+    """Of copy `copy`, the patch of 8×8 pixels in row `row` and column `column` of patches is one of `patches`, uint8
+    [M,8,8], with `odds`, float [M]; it has become number `came`."""
 
     copy: int
     row: int
+    column: int
     patches: npt.NDArray[np.uint8]
     odds: npt.NDArray[np.float64]
     came: int
@@ -132,8 +133,8 @@ class SimulatedWorld(VectorEnv[Frames, npt.NDArray[np.int64], Any]):
         """int64 [N]: the seeds, inside the split, of the levels that the copies are in."""
 
     def chances(self) -> list[Chance]:
-        """What chance has brought into the newest pictures at their right edge, and what it might have brought; none
-        where a world can't tell."""
+        """What chance has brought into the newest pictures, and what it might have brought; none where a world can't
+        tell."""
         return []
 
     def event_bit(self, name: str) -> int:

@@ -20,7 +20,7 @@ class Moon(Platformer):
     name: ClassVar[str] = "moon"
     title: ClassVar[str] = "Moonwood Run"
     description: ClassVar[str] = "The same runes, a third of the weight: leap over lava in sight of the planet."
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     scenery: ClassVar[Scenery] = SCENERY
     gravity: ClassVar[Gravity] = Gravity(
         course=(-4, -4, -4, -3, -3, -3, -2, -2, -2, -1, -1, -1, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4),

@@ -43,7 +43,6 @@ ALIVE, DEAD = 0, 1
 NO_ENEMY, WALKING, SQUASHED, GONE = 0, 1, 2, 6  # squashed for the ticks 2, 3, 4, 5
 BANNER_TOP, BANNER_STEP = 24, 2  # pixels
 _STANDING = (levels.Op.SPIKE, levels.Op.BLOCK, levels.Op.ENEMY, levels.Op.DECORATION)  # what stands on the ground
-_THINGS = np.isin(np.arange(levels.KINDS), range(levels.COIN, levels.RUNE))  # kinds above the ground
 _MARGIN = 16  # of the canvas, so that sprites need no clipping
 _STRIP = (RING + VIEW) * 8  # the first columns are drawn again behind the last, so that every view is one slice
 
@@ -65,10 +64,10 @@ def _picture(scenery: art.Scenery, column: bytes) -> npt.NDArray[np.uint8]:
 
 @lru_cache(maxsize=16384)
 def _front(scenery: art.Scenery, column: bytes) -> npt.NDArray[np.bool_]:
-    """Which pixels of a column are before everyone who moves, bool [128,8]: all things above the ground. What somebody
-    stood before, a network that plays this would have to remember."""
+    """Which pixels of a column are before everyone who moves, bool [128,8]. What somebody stood before, a network that
+    plays this would have to remember."""
     kinds = np.frombuffer(column, np.uint8)
-    drawn: npt.NDArray[np.bool_] = (scenery.tiles[kinds] != art.CLEAR) & _THINGS[kinds, None, None]
+    drawn: npt.NDArray[np.bool_] = (scenery.tiles[kinds] != art.CLEAR) & levels.IN_FRONT[kinds, None, None]
     return drawn.reshape(FRAME_SIZE, 8)
 
 
@@ -83,7 +82,7 @@ class Platformer(SimulatedWorld):
     title: ClassVar[str] = "Runewood Run"
     genre: ClassVar[str] = "platformer"
     description: ClassVar[str] = "Run, jump and stomp through hills that never end. The runes below tell what comes."
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     actions: ClassVar[tuple[Action, ...]] = (
         Action.NOOP, Action.LEFT, Action.RIGHT, Action.JUMP, Action.LEFT_JUMP, Action.RIGHT_JUMP,
     )  # fmt: skip
@@ -248,12 +247,12 @@ class Platformer(SimulatedWorld):
         self._mark("enters", (last > edge) & np.isin(op, _STANDING))
 
     def _behind_things(self) -> Flags:
-        """bool [N]: whose hit box something above the ground is before."""
-        across = np.stack([self.x // 8, (self.x + BODY_WIDTH - 1) // 8], 1)[:, :, None] % RING
-        feet = self.y + BODY_HEIGHT - 1
-        down = np.clip(np.stack([self.y // 8, (self.y + 7) // 8, feet // 8], 1)[:, None], 0, FRIEZE)
-        behind = _THINGS[self.tiles[self._copies[:, None, None], across, down]]
-        return np.asarray(behind.any((1, 2)))
+        """bool [N]: where something stands before the hit box of the player or of a beetle."""
+        ground, x, y = self._ground(), self.x, self.y
+        player = [ground.kinds(x + dx, y + dy) for dx in (0, BODY_WIDTH - 1) for dy in (0, 7, BODY_HEIGHT - 1)]
+        beetles = [ground.kinds(self.enemy_x.T + dx, self.enemy_y.T) for dx in (0, 7)]
+        beetle_is = levels.IN_FRONT[np.array(beetles)].any(0) & (self.enemy_state.T != NO_ENEMY)
+        return np.asarray(levels.IN_FRONT[np.array(player)].any(0) | beetle_is.any(0))
 
     def _next_op(self, i: int) -> int:
         ops, at = self._level_ops[i], int(self.level_at[i])
@@ -297,7 +296,7 @@ class Platformer(SimulatedWorld):
             for patch, op in zip(patches, follows, strict=True):
                 patch[:, 8 - begun :] = self.scenery.tiles[levels.RUNE + op][:, :begun]
             odds = np.array(list(follows.values()))
-            found.append(Chance(int(i), ROWS - 1, patches, odds, came))
+            found.append(Chance(int(i), ROWS - 1, VIEW - 1, patches, odds, came))
         return found
 
     # --- one tick --------------------------------------------------------------------------------------------------

@@ -16,9 +16,12 @@ from enum import IntEnum
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
+
+from training.worlds.base import SPLITS
 
 ROWS = 16
 FRIEZE = 15  # the row of runes
@@ -58,6 +61,10 @@ KINDS = RUNE + len(Op)
 SOLID: npt.NDArray[np.bool_] = np.zeros(KINDS, np.bool_)
 SOLID[GROUND_TOP:PIT_TOP] = True
 SOLID[[BRICK, BLOCK]] = True
+# Drawn before who moves. What is solid is drawn behind: nobody passes it, and where one stops by it must be seen.
+IN_FRONT: npt.NDArray[np.bool_] = np.zeros(KINDS, np.bool_)
+IN_FRONT[COIN:RUNE] = True
+IN_FRONT[SOLID] = False
 
 _RISE = {Op.UP1: -1, Op.UP2: -2, Op.DOWN1: 1, Op.DOWN2: 2}
 
@@ -222,7 +229,7 @@ def choices(context: Sequence[int], ground: int) -> tuple[tuple[Op, float], ...]
     if calm >= 3 and Op.ENEMY not in context:
         options.append((Op.ENEMY, 0.5))
     if ground == HOME_ROW:
-        options.append((Op.FLAG, 0.3))
+        options.append((Op.FLAG, 0.5))
     total = sum(weight for _, weight in options)
     return tuple((op, weight / total) for op, weight in options)
 
@@ -249,7 +256,7 @@ def _cumulative(context: tuple[int, ...], ground: int) -> tuple[list[float], lis
 
 
 # Columns of a level, its flag included: a flag is out of sight when the next comes, its banner on the right too.
-SHORTEST, LONGEST = 19, 120
+SHORTEST, LONGEST = 19, 240
 _LEAD = 3  # plain columns after a flag
 
 
@@ -284,13 +291,15 @@ def columns_of(ops: Sequence[int], biome: int) -> list[bytes]:
 
 @lru_cache(maxsize=4096)
 def level(seed: int, gravity: Gravity = EARTH) -> bytes:
-    """The ops of level `seed`, flag last. Draws that come out too long or impassable are drawn again."""
+    """The ops of level `seed`, flag last. Draws that come out too long, impassable or of another split are drawn again:
+    a level belongs to one split alone, by its checksum, so that none is measured on that was trained on."""
+    share = next((i for i, seeds in enumerate(SPLITS.values()) if seed in seeds), 0)
     for attempt in range(1000):
         draws = np.random.Generator(np.random.Philox(key=[seed, attempt]))
         ops = _attempt(draws.random(LONGEST - _LEAD).tolist())
-        if ops is not None and _passable(
-            columns_of([*ops, *[Op.FLAT] * 4], 0), 8, (HOME_ROW * 8) - BODY_HEIGHT, gravity
-        ):
+        if ops is None or crc32(bytes(ops)) % len(SPLITS) != share:
+            continue
+        if _passable(columns_of([*ops, *[Op.FLAT] * 4], 0), 8, (HOME_ROW * 8) - BODY_HEIGHT, gravity):
             return bytes(ops)
     raise RuntimeError(f"no passable level for seed {seed}")
 

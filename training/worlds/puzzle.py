@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from models.actions import Action
 from training.worlds import puzzle_art as art
-from training.worlds.base import FRAME_SIZE, Frames, SimulatedWorld, Snapshot
+from training.worlds.base import FRAME_SIZE, Chance, Frames, SimulatedWorld, Snapshot
 from training.worlds.puzzle_levels import (
     BOX,
     BOX_ON_GOAL,
@@ -43,6 +43,7 @@ from training.worlds.puzzle_levels import (
     Level,
     Position,
     Push,
+    chances_after,
     generate_level,
     in_dead_corner,
     move,
@@ -135,6 +136,7 @@ class PuzzleWorld(SimulatedWorld):
         Action.RIGHT: ("right", "d"),
     }
     palettes: ClassVar[dict[str, list[tuple[int, int, int]]]] = art.PALETTES
+    knows_chances: ClassVar[bool] = True
     event_names: ClassVar[tuple[str, ...]] = (
         "move",
         "push",
@@ -365,6 +367,24 @@ class PuzzleWorld(SimulatedWorld):
         return np.asarray(
             (cell % SIDE >= LAST_COLUMN) & (cell % SIDE < SIDE - 1) & ((owed > OWED_PLAYER) | (pairs == 0))
         )
+
+    def chances(self) -> list[Chance]:
+        """The glyphs of the cells that come next, where there was a choice at all but for chance."""
+        s = self.state
+        found = []
+        for copy in np.flatnonzero((s.phase == WIPE) & (s.timer <= CELLS)).tolist():
+            rank = int(s.timer[copy]) - 1
+            cell = WIPE_ORDER[rank]
+            row, column = divmod(cell, SIDE)
+            if not (0 < row < SIDE - 1 and 0 < column < SIDE - 1) or cell == ENTRANCE:
+                continue
+            kinds = s.next_cells[copy, _ORDER]
+            odds = chances_after(kinds[:rank].tobytes(), int(self._level_seed(np.array([copy]))[0]) * CELLS + rank)
+            if (kind := int(kinds[rank])) in odds:
+                glyphs = art.TILES[art.FIRST_GLYPH_TILE + np.array(list(odds))][:, :_HALF, :_HALF]
+                came = list(odds).index(kind)
+                found.append(Chance(copy, 2 * row, 2 * column, glyphs, np.array(list(odds.values())), came))
+        return found
 
     # ---- drawing
 

@@ -37,6 +37,7 @@ _MOST_BOXES = 5  # more would make the matching of boxes and goals slow
 _SHORTEST, _LONGEST = 4, 14  # pushes of a generated level
 _GENERATOR_NODES = 250
 _LOCKED = 0.62  # share of the boards with key and door, before the hopeless and the too easy ones are left out
+_MOST_TRIES = 100  # boards drawn for each that is wanted
 _DRAWN_AGAIN = 0.5  # share of the locked boards with one pair that are: there are few different ones
 _DIVIDER = 2  # the column of the wall that has the door
 ENTRANCE = next(cell for cell in WIPE_ORDER if _INSIDE >> cell & 1)  # where the player of a generated board stands
@@ -353,33 +354,69 @@ def generate_level(level_seed: int) -> Level:
     share = next((i for i, seeds in enumerate(SPLITS.values()) if level_seed in seeds), 0)
     while True:
         board = draw_board(draw)
-        if not board_is_well_formed(board) or crc32(board_identity(board)) % len(SPLITS) != share:
-            continue
-        if DOOR in board.cells and board.cells.count(BOX) == 1 and draw.random() < _DRAWN_AGAIN:
-            continue
-        pushes = solve_pushes(position_of(board), _GENERATOR_NODES)
-        if pushes is not None and _SHORTEST <= len(pushes) <= _LONGEST:
-            return Level(board, pushes)
+        if crc32(board_identity(board)) % len(SPLITS) == share and (level := _kept(board, draw)) is not None:
+            return level
 
 
-def draw_board(draw: random.Random) -> Board:
+def chances_after(begun: bytes, seed: int, boards: int = 24) -> dict[int, float]:
+    """What the next cell of a board may be that has begun to come in like this, `begun` kinds in wipe order: kinds with
+    their probabilities, estimated from so many boards of the generator that begin alike; none where they are too rare.
+    """
+    draw, found = random.Random(seed), dict[int, int]()
+    for _ in range(_MOST_TRIES * boards):
+        if sum(found.values()) == boards:
+            break
+        board = draw_board(draw, begun)
+        if _kept(board, draw) is not None:
+            kind = board.cells[WIPE_ORDER[len(begun)]]
+            found[kind] = found.get(kind, 0) + 1
+    return {kind: count / sum(found.values()) for kind, count in found.items()}
+
+
+def _kept(board: Board, draw: random.Random) -> Level | None:
+    """A board that was drawn as a level; None where it is hopeless, too easy, or of a kind of which there are few."""
+    if not board_is_well_formed(board):
+        return None
+    if DOOR in board.cells and board.cells.count(BOX) == 1 and draw.random() < _DRAWN_AGAIN:
+        return None
+    pushes = solve_pushes(position_of(board), _GENERATOR_NODES)
+    return Level(board, pushes) if pushes is not None and _SHORTEST <= len(pushes) <= _LONGEST else None
+
+
+def draw_board(draw: random.Random, begun: bytes = b"") -> Board:
     """A board that keeps to the local rules of `generate_level`, drawn cell by cell; it may lack a box, a goal or a
-    solution."""
+    solution. The kinds of its first cells in wipe order are those `begun`, which such a board must be able to have."""
+    untold = KEY not in begun and len(begun) < _DIVIDER * SIDE  # whether it will be a locked one
+    known = dict(zip(WIPE_ORDER, begun, strict=False))
+    while True:
+        locked = draw.random() < _LOCKED if untold else KEY in begun
+        entrance = _locked_entrance(draw) if locked else {}
+        if any(known.get(cell, kind) != kind for cell, kind in entrance.items()):
+            continue
+        board = _fill(entrance, {} if untold else known, draw)
+        if all(board.cells[cell] == kind for cell, kind in known.items()):
+            return board
+
+
+def _fill(entrance: dict[int, int], known: dict[int, int], draw: random.Random) -> Board:
+    """Draw what lies beyond the entrance, and isn't known."""
     cells = bytearray(CELLS)
     for cell in cells_of(_BORDER):
         cells[cell] = WALL
-    for cell, kind in (_locked_entrance(draw) if draw.random() < _LOCKED else {}).items():
+    for cell, kind in entrance.items():
         cells[cell] = kind
     divider = _DIVIDER if DOOR in cells else 0
     boxes = goals = 0
     for cell in WIPE_ORDER:
         if not _INSIDE >> cell & 1 or cell == ENTRANCE or cell % SIDE <= divider:
             continue
-        kind, chance = FLOOR, draw.random()
-        for other, share in _shares(cells, cell, boxes, goals):
-            if 0 <= chance < share:
-                kind = other
-            chance -= share
+        kind = known.get(cell, FLOOR)
+        if cell not in known:
+            chance = draw.random()
+            for other, share in _shares(cells, cell, boxes, goals):
+                if 0 <= chance < share:
+                    kind = other
+                chance -= share
         cells[cell] = kind
         boxes += kind == BOX
         goals += kind == GOAL

@@ -204,6 +204,21 @@ def test_things_are_drawn_before_who_moves_and_that_is_told() -> None:
     assert behind == list(range(behind[0], behind[0] + (8 + levels.BODY_WIDTH) // levels.PACE - 1))
 
 
+def test_a_beetle_behind_things_is_told() -> None:
+    world = scene(bush=(12, levels.HOME_ROW - 1, levels.DECORATION))
+    world.enemy_x[0, 0], world.enemy_y[0, 0], world.enemy_state[0, 0] = 108, (levels.HOME_ROW - 1) * 8, WALKING
+    told = [int(world.enemy_x[0, 0]) for _ in range(30) if "behind" in names(world, play(world, (LEFT, 1)))]
+    assert told == list(range(12 * 8 + 7, 12 * 8 - 8, -1))
+
+
+def test_where_one_stops_by_what_is_solid_is_seen() -> None:
+    world = scene(upper=(7, levels.HOME_ROW - 2, levels.BLOCK), lower=(7, levels.HOME_ROW - 1, levels.BLOCK))
+    assert "blocked" in names(world, play(world, (RIGHT, 20)))
+    shown = world.render_frames()[0]
+    block = shown[80:88, 56 - int(world.camera[0]) :][:, :8]
+    assert (block[:, 0] != art.tile_set()[levels.BLOCK][:, 0]).any(), "what hangs over of the sprite hides some of it"
+
+
 def test_a_coin_vanishes_when_taken() -> None:
     world = scene(coin=(7, levels.HOME_ROW - 2, levels.COIN))
     drawn = world.render_frames()[0, 80:88, 56:64].copy()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -140,3 +142,15 @@ def test_what_may_follow_is_what_levels_are_drawn_from() -> None:
             ground += levels._RISE.get(levels.Op(op), 0)
             context = (*context[1:], op)
     assert flags > 50
+
+
+def test_a_level_is_of_one_split_alone() -> None:
+    for index, seeds in enumerate(SPLITS.values()):
+        assert all(crc32(levels.level(seed)) % len(SPLITS) == index for seed in seeds[:40])
+
+
+def test_levels_are_seldom_drawn_again() -> None:
+    """Else the odds of one rune after the other would not be those that levels are made of."""
+    rng = np.random.default_rng(5)
+    drawn = [levels._attempt(rng.random(levels.LONGEST - 3).tolist()) for _ in range(400)]
+    assert sum(ops is None for ops in drawn) <= 8

@@ -54,8 +54,9 @@ def _tiles_on_sky() -> Pictures:
 
 
 TILES = _tiles_on_sky()
-_THINGS = art.tile_set()[levels.COIN : levels.RUNE].reshape(levels.RUNE - levels.COIN, -1)
+_THINGS = art.tile_set()[levels.IN_FRONT].reshape(-1, art.TILE**2)
 _THINGS_DRAWN = _THINGS != art.CLEAR
+_POLE = int(np.flatnonzero(levels.IN_FRONT).searchsorted(levels.POLE))
 _RUNES = np.stack(art.RUNES).reshape(len(art.RUNES), -1)
 
 
@@ -102,8 +103,8 @@ class Sighting:
 
 
 def things_before(frame: Pictures, phase: int | None) -> Flags:
-    """Which pixels of a picture uint8 [128,128] are of things above the ground or of a banner, which are drawn before
-    who moves: bool [128,128]. None are known where the phase isn't."""
+    """Which pixels of a picture uint8 [128,128] are of things or of a banner that are drawn before who moves: bool
+    [128,128]. None are known where the phase isn't."""
     if phase is None:
         return np.zeros(frame.shape, np.bool_)
     wide = np.full((FRAME_SIZE, FRAME_SIZE + art.TILE), art.CLEAR, np.uint8)
@@ -113,7 +114,7 @@ def things_before(frame: Pictures, phase: int | None) -> Flags:
     there = count(right) >= (1 - TILE_WRONG) * _THINGS_DRAWN.sum(-1)
     pixels = (right & there[..., None]).any(2).reshape(levels.ROWS, -1, art.TILE, art.TILE)
     before: Flags = pixels.transpose(0, 2, 1, 3).reshape(wide.shape)[:, phase : phase + FRAME_SIZE]
-    poles = np.flatnonzero(there[:, :, levels.POLE - levels.COIN].any(0))
+    poles = np.flatnonzero(there[:, :, _POLE].any(0))
     return before | BANNER.cover(frame.shape, banners(frame, poles * art.TILE + art.BANNER_RIGHT - phase))
 
 

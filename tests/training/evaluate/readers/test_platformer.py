@@ -38,7 +38,7 @@ def test_player_and_scroll_are_read_exactly(played: list[tuple[npt.NDArray[np.ui
 
 @pytest.fixture(scope="module")
 def behind() -> list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], tuple[int, int]]]:
-    """(frame, the same without its player, hit box's top left) where something is before a living player."""
+    """(frame, the same without its player, hit box's top left) where who lives, or a beetle, is behind something."""
     world = Platformer(8, "report")
     world.reset(seed=1)
     rng, shown = np.random.default_rng(0), []
