@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -8,7 +10,9 @@ SHIFTS = ((0, 0), (0, 2), (-3, 0))
 CARRIED = ((2, 0), (0, 2))
 
 
-def _config(fold: int = 2, column_channels: int = 0, edge_columns: int = 0) -> DynamicsConfig:
+def _config(
+    fold: int = 2, column_channels: int = 0, edge_columns: int = 0, surroundings: tuple[int, int] = (0, 0)
+) -> DynamicsConfig:
     return DynamicsConfig(
         50,
         4,
@@ -25,12 +29,15 @@ def _config(fold: int = 2, column_channels: int = 0, edge_columns: int = 0) -> D
         trunk_channels=24,
         column_channels=column_channels,
         edge_columns=edge_columns,
+        surroundings=surroundings,
     )
 
 
-def _model(fold: int = 2, column_channels: int = 0, edge_columns: int = 0) -> DynamicsModel:
+def _model(
+    fold: int = 2, column_channels: int = 0, edge_columns: int = 0, surroundings: tuple[int, int] = (0, 0)
+) -> DynamicsModel:
     torch.manual_seed(0)
-    model = DynamicsModel(_config(fold, column_channels, edge_columns))
+    model = DynamicsModel(_config(fold, column_channels, edge_columns, surroundings))
     model.show(torch.randint(0, 5, (50, 16), dtype=torch.uint8))
     for parameter in model.parameters():  # also those that begin at zero
         torch.nn.init.normal_(parameter, std=0.1)
@@ -105,6 +112,33 @@ def test_what_comes_in_at_the_edge_is_named_by_the_last_columns_and_bends_nothin
     fine = torch.randn(2, 16, 8, 8, requires_grad=True)
     model.edge(fine, torch.zeros(2, 64 + 2 * 24)).sum().backward()
     assert fine.grad is None and all(part.grad is not None for part in model.edge.parameters())
+
+
+def test_a_place_is_named_by_its_surroundings_and_they_bend_nothing() -> None:
+    model, plain = _model(surroundings=(3, 1)), _model()
+    own = {name: value for name, value in model.state_dict().items() if not name.startswith("surroundings")}
+    plain.load_state_dict(own)
+    pictures, actions = _clip(2, 3), torch.randint(0, 4, (2, 3))
+    one, other = (each(pictures, actions, each.initial_state(2))[0] for each in (model, plain))
+    assert ((one.features - other.features).abs().amax((0, 2)) > 1e-4).all()
+    assert torch.equal(one.composition.mixture(), other.composition.mixture())
+    layer = model.surroundings
+    assert layer is not None and model.odds is layer
+    fine, scene = torch.randn(2, 16, 8, 8, requires_grad=True), torch.zeros(2, 64 + 2 * 24)
+    layer(fine, scene).sum().backward()
+    assert fine.grad is None and all(part.grad is not None for part in layer.parameters())
+    changed = fine.detach().clone()
+    changed[:, :, 4, 4] += 1.0  # in the trunk position (2, 2)
+    moved = ((layer(changed, scene) - layer(fine, scene)).abs().amax((0, 1)) > 1e-5).nonzero()
+    assert {(row, column) for row, column in moved.tolist()} == {
+        (row, column) for row in range(2, 8) for column in (4, 5)
+    }
+
+
+@pytest.mark.parametrize("wrong", [{"surroundings": (2, 3)}, {"surroundings": (3, 3), "edge_columns": 2}])
+def test_surroundings_have_a_middle_and_no_twin(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="surroundings: expected odd numbers, and edge_columns 0"):
+        _config(**wrong)
 
 
 def test_before_it_has_learnt_anything_what_was_there_stays() -> None:

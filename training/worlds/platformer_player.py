@@ -5,7 +5,10 @@ Owns the choice; refuses noise and mixtures, which policies add outside.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from models.actions import Action
 from training.worlds.platformer_levels import BODY_WIDTH, COIN
@@ -29,6 +32,7 @@ _PLANS: tuple[tuple[int, tuple[tuple[Action, int], ...]], ...] = (
 )
 _DEATH, _COIN, _STOMP = 1000, 3, 12  # pixels of progress that each is worth
 _WHIM = 4.0  # spread of taste, so that like scenes aren't always played alike
+_BORED = 3  # choices that get no further, after which it is twice as great, then thrice: some places want a detour
 
 
 def _unrolled(plan: tuple[tuple[Action, int], ...]) -> list[Action]:
@@ -45,29 +49,34 @@ class Planner:
     """Weighs the plans anew every few ticks and follows the chosen ones between; `actions` is the world's own list."""
 
     def __init__(self, num_envs: int, actions: tuple[Action, ...]) -> None:
-        self._age = 0
         self._chosen = np.zeros(num_envs, np.int64)
+        self.forget()
         self._indices = np.array([[actions.index(action) for action in plan] for plan in _ACTIONS])
 
     def forget(self) -> None:
         """Weigh anew at the next tick: the world was reset or restored."""
         self._age = 0
+        self._furthest, self._vain = np.zeros((2, len(self._chosen)), np.int64)
 
     def act(self, ground: Ground, bodies: Bodies, beetles: Beetles, rng: np.random.Generator) -> Ints:
         """Actions int64 [N] for this tick."""
         if self._age == 0:
-            self._chosen = _best_plans(ground, bodies, beetles, rng)
+            self._vain = np.where(bodies.x > self._furthest, 0, self._vain + 1)
+            self._furthest = np.maximum(self._furthest, bodies.x)
+            self._chosen = _best_plans(ground, bodies, beetles, _WHIM * (1 + self._vain // _BORED), rng)
         action: Ints = self._indices[self._chosen, self._age]
         self._age = (self._age + 1) % PATIENCE
         return action
 
 
-def _best_plans(ground: Ground, bodies: Bodies, beetles: Beetles, rng: np.random.Generator) -> Ints:
-    """The best of `_PLANS` for every copy: int64 [N]."""
+def _best_plans(
+    ground: Ground, bodies: Bodies, beetles: Beetles, whim: npt.NDArray[Any], rng: np.random.Generator
+) -> Ints:
+    """The best of `_PLANS` for every copy: int64 [N]. `whim` float [N] is how many pixels chance is worth."""
     n, plans = len(bodies.x), len(_PLANS)
     ahead = Bodies(*(np.broadcast_to(part, (plans, n)) for part in vars(bodies).values()))
     alive = np.ones((plans, n), np.bool_)
-    gains = rng.random((plans, n)) * _WHIM - _COSTS
+    gains = rng.random((plans, n)) * whim - _COSTS
     stomped = np.zeros((plans, n, beetles.x.shape[1]), np.bool_)
     for tick in range(HORIZON):
         old_y = ahead.y

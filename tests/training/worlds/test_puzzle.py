@@ -272,6 +272,19 @@ def test_a_wipe_says_where_a_board_still_owes_something() -> None:
     assert seen > 100
 
 
+def test_what_might_have_come_is_told_as_it_is_drawn() -> None:
+    world, told = solved(4), 0
+    for _ in range(CELEBRATE_TICKS + WIPE_TICKS):
+        world.step(np.array([NOOP]))
+        for chance in world.chances():
+            assert world.snapshot()["phase"][0] == WIPE and chance.odds.sum() == pytest.approx(1.0)
+            place = np.s_[chance.row * 8 : chance.row * 8 + 8, chance.column * 8 : chance.column * 8 + 8]
+            assert (world.render_frames()[0][place] == chance.patches[chance.came]).all()
+            assert len({patch.tobytes() for patch in chance.patches}) == len(chance.odds)
+            told += 1
+    assert told == 35  # the inner cells but for the entrance
+
+
 def test_the_wipe_depends_on_nothing_but_glyphs_and_marks() -> None:
     """What a cell blooms into follows from its glyph alone, and the next cell's mark from its glyph and mark."""
     bloomed: dict[bytes, bytes] = {}

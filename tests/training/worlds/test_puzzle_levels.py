@@ -7,6 +7,7 @@ from collections import deque
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ from training.worlds.puzzle_levels import (
     board_identity,
     board_is_valid,
     board_is_well_formed,
+    chances_after,
     draw_board,
     generate_level,
     in_dead_corner,
@@ -128,6 +130,38 @@ def test_marks_say_what_is_owed() -> None:
     assert marks[door] == OWED_NOTHING + OWED_KINDS * PAIR_COUNTS and marks[door - SIDE] == OWED_NOTHING
     assert marks[box] == OWED_NOTHING and marks[board.cells.index(GOAL)] == OWED_GOAL
     assert marks[WIPE_ORDER[-1]] == OWED_NOTHING + OWED_KINDS
+
+
+def test_a_board_is_drawn_on_from_how_it_has_begun() -> None:
+    draw = random.Random(4)
+    for seed in range(12):
+        cells = generate_level(seed).board.cells
+        order = bytes(cells[cell] for cell in WIPE_ORDER)
+        for rank in range(0, CELLS, 7):
+            drawn = draw_board(draw, order[:rank])
+            assert bytes(drawn.cells[cell] for cell in WIPE_ORDER[:rank]) == order[:rank]
+
+
+def test_chances_are_those_of_boards_that_begin_alike() -> None:
+    """Beside how often it is so among the levels themselves."""
+    orders = [bytes(level.board.cells[cell] for cell in WIPE_ORDER) for level in map(generate_level, range(1500))]
+    first, second = WIPE_RANK[ENTRANCE] + 1, WIPE_RANK[ENTRANCE] + 2
+    told = chances_after(orders[0][:first], 0, boards=600)
+    keys = sum(order[first] == KEY for order in orders) / len(orders)
+    assert told[KEY] == pytest.approx(keys, abs=0.04) and sum(told.values()) == pytest.approx(1.0)
+    locked = next(order for order in orders if order[first] == KEY)
+    assert KEY not in chances_after(locked[:second], 0) and chances_after(locked[:second], 3).keys() == {0}
+
+
+def test_what_is_owed_must_come_where_it_can_come_last() -> None:
+    last = 0
+    for seed in range(60):
+        board = generate_level(seed).board
+        order = bytes(board.cells[cell] for cell in WIPE_ORDER)
+        rank = max(order.rindex(bytes([kind])) for kind in (BOX, GOAL))
+        told = chances_after(order[:rank], seed)
+        last += told == {order[rank]: 1.0}
+    assert last > 5
 
 
 def test_the_door_matters() -> None:
