@@ -134,6 +134,7 @@ class ColumnBlock(nn.Module):
         self.out = nn.Linear(narrow * rows, channels * rows)
         self.shape = (channels, rows)
         nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """x float [N,D,·,·] → the same shape."""

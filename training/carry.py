@@ -102,6 +102,12 @@ def _labels(model: DynamicsModel, actions: Sequence[Action]) -> dict[tuple[str, 
         for layer in ("own", "whole.2", "bend.1", "mover.2"):
             labels[f"{choice}.{layer}.{kind}", 0] = chosen
     labels[f"{choice}.follow.weight", 0] = chosen
+    if model.edge is not None:
+        columns = range(-model.edge.columns, 0)  # from the right
+        labels["edge.whole.weight", 1] = [
+            *product(range(model.edge.narrow.out_channels), range(config.grid[0]), columns),
+            *scene,
+        ]
     return labels
 
 

@@ -90,3 +90,10 @@ def test_layers_of_another_width_begin_afresh() -> None:
     carry(source, fresh, ACTIONS, ACTIONS)
     assert torch.equal(fresh.state_dict()["down.1.weight"], before["down.1.weight"])
     assert torch.equal(fresh.look.weight, source.look.weight)
+
+
+def test_columns_at_the_edge_are_the_same_from_the_right() -> None:
+    source = _model(replace(CONFIG, edge_columns=2), 0)
+    wider = carry(source, _model(replace(CONFIG, edge_columns=3), 1, source.book), ACTIONS, ACTIONS)
+    for before, after in zip(_answers(source, [0, 1, 2]), _answers(wider, [0, 1, 2]), strict=True):
+        assert torch.allclose(before, after, atol=1e-4)
