@@ -1,23 +1,23 @@
 """The dynamics model: pictures, named by tokens, and an action to the next picture and its tokens, in one pass. Needs
 torch.
 
-A convolutional trunk on a folded grid of patches, with causal temporal convolutions whose past inputs are state: a
-ring of fixed shape for each of them, so a step costs the same for ever and exports to plain operators. One forward
-pass over a clip (training) and repeated single steps (play) compute the same thing.
+A trunk on a folded grid of patches, of blocks whose past is state: a ring of fixed shape for each of them, so a step
+costs the same for ever and exports to plain operators. One forward pass over a clip (training) and repeated single
+steps (play) compute the same thing.
 
 What the trunk decides becomes the next picture in the compositor. Its patches are named by the nearest codes, drawn at
 random where several are likely; and what was drawn settles every pixel that the compositor left open (`paint`). So a
 patch that the codebook lacks can be shown, and one that is a matter of chance comes out whole.
 
 One-pass prediction of the next frame from true frames: "block teacher forcing", Dedieu et al., "Improving Transformer
-World Models for Data-Efficient RL", 2025. FiLM: Perez et al. 2018. Pooled context: Hu et al., "Squeeze-and-Excitation
-Networks", 2018.
+World Models for Data-Efficient RL", 2025.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +25,9 @@ from torch import Tensor, nn
 
 from models.compositor import Composition, Compositor, Shift, marks_within_a_byte
 from models.layers import ChannelNorm, PixelBlock, PixelTable
+from models.odds import EdgeBlock, SurroundingsBlock
 from models.patches import by_rows, by_twos, cut, join
+from models.trunk import AttentionBlock, ColumnBlock, ConvolutionBlock
 
 CANDIDATES = 8  # codes that a draw chooses among, where nothing else is said: the likeliest
 GROUP = 16  # codes of which the best is looked up first
@@ -34,14 +36,15 @@ TRUST = 100.0  # times likelier a pixel is than the compositor says where the dr
 
 @dataclass(frozen=True)
 class DynamicsConfig:
-    """`fold`: a trunk position stands for fold×fold patches. `taps`: frames that a temporal convolution sees, itself
-    included. `temporal_every`: which blocks have one. `column_channels`: of what is known of a trunk position to the
-    whole of its column, 0 for no such layer. `edge_columns`: of patches at the right edge, that what comes in there is
-    named by, 0 for no such layer. `surroundings`: rows and columns of trunk positions around a patch, that it is named
-    by wherever it is, zeros for no such layer; a model has one of the two. `shifts` and `carried`: how pixels may move
-    from frame to frame, in rows and columns (see the compositor). `match`: dimensions in which pictures are compared
-    with codes; `learnt`: more of them, without that meaning. `pixel_blocks`: of the compositor, at each of its two
-    scales. Channels: of 2×2 pixels, 4×4 pixels, a patch, a trunk position."""
+    """`fold`: a trunk position stands for fold×fold patches. `trunk`: what its blocks are made of. `taps`: frames
+    that one with a past sees, the newest included. `temporal_every`: which blocks have one. `column_channels`: of
+    what is known of a trunk position to the whole of its column, 0 for no such layer. `edge_columns`: of patches at
+    the right edge, that what comes in there is named by, 0 for no such layer. `surroundings`: rows and columns of
+    trunk positions around a patch, that it is named by wherever it is, zeros for no such layer; a model has one of
+    the two. `shifts` and `carried`: how pixels may move from frame to frame, in rows and columns (see the
+    compositor). `match`: dimensions in which pictures are compared with codes; `learnt`: more of them, without that
+    meaning. `pixel_blocks`: of the compositor, at each of its two scales. Channels: of 2×2 pixels, 4×4 pixels, a
+    patch, a trunk position."""
 
     codebook: int
     actions: int
@@ -58,6 +61,7 @@ class DynamicsConfig:
     detail_channels: int = 48
     token_channels: int = 64
     trunk_channels: int = 128
+    trunk: Literal["convolution", "attention"] = "convolution"
     blocks: int = 4
     taps: int = 3
     temporal_every: int = 2
@@ -80,132 +84,6 @@ class DynamicsConfig:
             raise ValueError(f"surroundings: {wanted}, got {self.surroundings}, {self.edge_columns}")
         if self.patch % 4:
             raise ValueError(f"patch: expected a multiple of 4, got {self.patch}")
-
-
-class TrunkBlock(nn.Module):
-    """Spatial 3×3, FiLM by the action and by what the whole picture holds, each column's mean added, optionally a
-    causal temporal convolution; added to the input.
-
-    Shapes: N = B·T frames, D channels, h/fold × w/fold positions; the ring is float [B, taps-1, D, ·, ·], oldest first.
-    """
-
-    def __init__(self, channels: int, action_channels: int, taps: int) -> None:
-        super().__init__()
-        self.taps = taps
-        self.norm = ChannelNorm(channels)
-        self.spatial = nn.Conv2d(channels, channels, 3, padding=1)
-        self.column = nn.Conv2d(channels, channels, 1, bias=False)
-        self.film = nn.Linear(action_channels + 2 * channels, 2 * channels)
-        self.temporal = nn.Conv2d(taps * channels, channels, 1) if taps > 1 else None
-        self.out = nn.Conv2d(channels, channels, 1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.film.weight)
-        nn.init.zeros_(self.film.bias)
-
-    def forward(self, x: Tensor, action: Tensor, ring: Tensor | None, batch: int) -> tuple[Tensor, Tensor | None]:
-        """x float [N,D,·,·], action features [N,A] → (x, the ring after the last frame)."""
-        seen = self.norm(x)
-        whole = torch.cat([action, seen.mean((2, 3)), seen.amax((2, 3))], 1)
-        scale, shift = self.film(whole)[..., None, None].chunk(2, 1)
-        h = self.spatial(seen) + self.column(seen.mean(2, keepdim=True))
-        h = F.gelu(h * (1 + scale) + shift, approximate="tanh")
-        if self.temporal is not None:
-            assert ring is not None
-            time = torch.cat([ring, h.unflatten(0, (batch, -1))], 1)
-            frames = time.shape[1] - self.taps + 1
-            views = [time[:, tap : tap + frames] for tap in range(self.taps)]
-            h = h + F.gelu(self.temporal(torch.cat(views, 2).flatten(0, 1)), approximate="tanh")
-            ring = time[:, frames:]
-        return x + self.out(h), ring
-
-
-class ColumnBlock(nn.Module):
-    """Each column of the trunk looked at as a whole, added to the input: where a world comes in column by column, what
-    a place will hold may be written at the other end of its column. One side of an MLP-Mixer: Tolstikhin et al. 2021.
-
-    Shapes: D channels, h/fold × w/fold positions.
-    """
-
-    def __init__(self, channels: int, narrow: int, rows: int) -> None:
-        super().__init__()
-        self.norm = ChannelNorm(channels)
-        self.narrow = nn.Conv2d(channels, narrow, 1)
-        self.whole = nn.Linear(narrow * rows, narrow * rows)
-        self.out = nn.Linear(narrow * rows, channels * rows)
-        self.shape = (channels, rows)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x float [N,D,·,·] → the same shape."""
-        columns = self.narrow(self.norm(x)).permute(0, 3, 1, 2).flatten(2)
-        out = self.out(F.gelu(self.whole(columns), approximate="tanh"))
-        added: Tensor = out.unflatten(-1, self.shape).permute(0, 2, 3, 1)
-        return x + added
-
-
-class EdgeBlock(nn.Module):
-    """What may come in at the right edge: the last columns of patches looked at as a whole, to be added to what is
-    known of the last one's where they are named. What follows what in a world's grammar weighs little beside pixels, so
-    it is read from features that it can't bend, by weights that serve nothing else.
-
-    Shapes: C channels, h×w patches, of which W columns are looked at, N pictures, Q features of the whole.
-    """
-
-    def __init__(self, channels: int, columns: int, rows: int, scene: int, narrow: int = 16, hidden: int = 128) -> None:
-        super().__init__()
-        self.columns = columns
-        self.norm = ChannelNorm(channels)
-        self.narrow = nn.Conv2d(channels, narrow, 1)
-        self.whole = nn.Linear(narrow * rows * columns + scene, hidden)
-        self.out = nn.Linear(hidden, channels * rows)
-        self.shape = (channels, rows, 1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
-
-    def forward(self, fine: Tensor, scene: Tensor) -> Tensor:
-        """fine float [N,C,h,w], scene float [N,Q] → float [N,C,h,w], zeros but in the last column."""
-        edge = self.narrow(self.norm(fine.detach()[..., -self.columns :])).flatten(1)
-        seen = self.whole(torch.cat([edge, scene.detach()], 1))
-        out: Tensor = self.out(F.gelu(seen, approximate="tanh")).unflatten(-1, self.shape)
-        return F.pad(out, (fine.shape[-1] - 1, 0))
-
-
-class SurroundingsBlock(nn.Module):
-    """What chance may bring at any place, told by what lies around it: to be added to what is known of the patches
-    where they are named. The twin of `EdgeBlock` for worlds that are drawn one place after the other.
-
-    Shapes: C channels, h×w patches in trunk positions of F×F, N pictures, Q features of the whole.
-    """
-
-    def __init__(
-        self,
-        channels: int,
-        fold: int,
-        size: tuple[int, int],
-        columns: int,
-        scene: int,
-        narrow: int = 32,
-        hidden: int = 64,
-    ) -> None:
-        super().__init__()
-        self.columns = columns
-        self.norm = ChannelNorm(channels)
-        self.narrow = nn.Sequential(nn.PixelUnshuffle(fold), nn.Conv2d(fold**2 * channels, narrow, 1))
-        self.around = nn.Conv2d(narrow, hidden, size, padding=(size[0] // 2, size[1] // 2))
-        self.scene = nn.Linear(scene, hidden)
-        self.mix = nn.Conv2d(hidden, hidden, 1)
-        self.out = nn.Conv2d(hidden, fold**2 * channels, 1, bias=False)
-        self.apart = nn.PixelShuffle(fold)
-        nn.init.zeros_(self.out.weight)
-
-    def forward(self, fine: Tensor, scene: Tensor) -> Tensor:
-        """fine float [N,C,h,w], scene float [N,Q] → float [N,C,h,w]."""
-        seen = F.gelu(self.narrow(self.norm(fine.detach())), approximate="tanh")
-        around = self.around(seen) + self.scene(scene.detach())[..., None, None]
-        mixed = self.mix(F.gelu(around, approximate="tanh"))
-        out: Tensor = self.apart(self.out(F.gelu(mixed, approximate="tanh")))
-        return out
 
 
 @dataclass(frozen=True)
@@ -256,9 +134,9 @@ class DynamicsModel(nn.Module):
         self.action_embedding = nn.Embedding(config.actions, 64)
         cells = config.fold**2
         self.down = nn.Sequential(nn.PixelUnshuffle(config.fold), nn.Conv2d(cells * fine, trunk, 1))
+        block = ConvolutionBlock if config.trunk == "convolution" else AttentionBlock
         self.trunk = nn.ModuleList(
-            TrunkBlock(trunk, 64, config.taps if index % config.temporal_every == 0 else 1)
-            for index in range(config.blocks)
+            block(trunk, 64, config.taps if index % config.temporal_every == 0 else 1) for index in range(config.blocks)
         )
         rows = config.grid[0] // config.fold
         self.columns = ColumnBlock(trunk, config.column_channels, rows) if config.column_channels else None
@@ -314,9 +192,11 @@ class DynamicsModel(nn.Module):
         """Shape of each tensor of the state."""
         config = self.config
         height, width = (size // config.fold for size in config.grid)
-        size = (batch, config.taps - 1, config.trunk_channels, height, width)
-        rings = [size for block in self.trunk if isinstance(block, TrunkBlock) and block.temporal is not None]
-        return [(batch, *self.compositor.size), *rings]
+        kept = [block.memory for block in self._blocks() if block.memory]
+        return [(batch, *self.compositor.size), *[(batch, config.taps - 1, each, height, width) for each in kept]]
+
+    def _blocks(self) -> list[ConvolutionBlock | AttentionBlock]:
+        return [block for block in self.trunk if isinstance(block, ConvolutionBlock | AttentionBlock)]
 
     def initial_state(self, batch: int, device: torch.device | None = None) -> list[Tensor]:
         """The state before the first frame: zeros."""
@@ -346,12 +226,11 @@ class DynamicsModel(nn.Module):
         action = self.action_embedding(actions.flatten())
         h = self.down(fine)
         rings = iter(state[1:])
-        for block in self.trunk:
-            assert isinstance(block, TrunkBlock)
-            h, ring = block(h, action, next(rings) if block.temporal is not None else None, batch)
+        for number, block in enumerate(self._blocks()):
+            h, ring = block(h, action, next(rings) if block.memory else None, batch)
             if ring is not None:
                 rolled.append(ring)
-            if block is self.trunk[0] and self.columns is not None:
+            if number == 0 and self.columns is not None:
                 h = self.columns(h)
         features = self.after(fine + self.up(h))
         seen = self.scene(h)

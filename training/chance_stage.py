@@ -22,8 +22,9 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from engine.atomic import whole_file
-from models.dynamics import DynamicsModel, EdgeBlock, SurroundingsBlock
+from models.dynamics import DynamicsModel
 from models.manifest import BadInput
+from models.odds import EdgeBlock, SurroundingsBlock
 from training.policies import make_policy
 from training.preset import ChancePreset, Preset
 from training.progress import progress_line

@@ -269,6 +269,7 @@ def dynamics_config(preset: Preset, tokenizer: Tokenizer, actions: int) -> Dynam
         detail_channels=mine.detail_channels,
         token_channels=mine.token_channels,
         trunk_channels=mine.trunk_channels,
+        trunk=mine.trunk,
         blocks=mine.blocks,
         taps=mine.taps,
         temporal_every=mine.temporal_every,

@@ -95,6 +95,7 @@ class DynamicsPreset(_Strict):
     detail_channels: Count = 48
     token_channels: Count = 64
     trunk_channels: Count = 128
+    trunk: Literal["convolution", "attention"] = "convolution"
     blocks: Count = 4
     taps: Count = 3
     temporal_every: Count = 2

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -11,7 +11,11 @@ CARRIED = ((2, 0), (0, 2))
 
 
 def _config(
-    fold: int = 2, column_channels: int = 0, edge_columns: int = 0, surroundings: tuple[int, int] = (0, 0)
+    fold: int = 2,
+    column_channels: int = 0,
+    edge_columns: int = 0,
+    surroundings: tuple[int, int] = (0, 0),
+    trunk: Literal["convolution", "attention"] = "convolution",
 ) -> DynamicsConfig:
     return DynamicsConfig(
         50,
@@ -30,14 +34,19 @@ def _config(
         column_channels=column_channels,
         edge_columns=edge_columns,
         surroundings=surroundings,
+        trunk=trunk,
     )
 
 
 def _model(
-    fold: int = 2, column_channels: int = 0, edge_columns: int = 0, surroundings: tuple[int, int] = (0, 0)
+    fold: int = 2,
+    column_channels: int = 0,
+    edge_columns: int = 0,
+    surroundings: tuple[int, int] = (0, 0),
+    trunk: Literal["convolution", "attention"] = "convolution",
 ) -> DynamicsModel:
     torch.manual_seed(0)
-    model = DynamicsModel(_config(fold, column_channels, edge_columns, surroundings))
+    model = DynamicsModel(_config(fold, column_channels, edge_columns, surroundings, trunk))
     model.show(torch.randint(0, 5, (50, 16), dtype=torch.uint8))
     for parameter in model.parameters():  # also those that begin at zero
         torch.nn.init.normal_(parameter, std=0.1)
@@ -48,9 +57,12 @@ def _clip(batch: int, ticks: int) -> torch.Tensor:
     return torch.randint(0, 5, (batch, ticks, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
 
 
+@pytest.mark.parametrize("trunk", ["convolution", "attention"])
 @pytest.mark.parametrize(("fold", "column_channels"), [(1, 0), (2, 0), (2, 6)])
-def test_a_clip_at_once_equals_single_steps(fold: int, column_channels: int) -> None:
-    model = _model(fold, column_channels)
+def test_a_clip_at_once_equals_single_steps(
+    fold: int, column_channels: int, trunk: Literal["convolution", "attention"]
+) -> None:
+    model = _model(fold, column_channels, trunk=trunk)
     pictures, actions = _clip(2, 7), torch.randint(0, 4, (2, 7))
     with torch.no_grad():
         prediction, end = model(pictures, actions, model.initial_state(2))
