@@ -278,19 +278,23 @@ class Platformer(SimulatedWorld):
             self._draw_columns(self._copies, np.full(self.num_envs, slot))
 
     def chances(self) -> list[Chance]:
-        """The runes that have begun to come in: each looks as its first pixels say."""
+        """The runes that have begun to come in, each looks as its first pixels say; where none has, what is at the edge
+        is certain."""
         columns = self._last_column()
         right = FRAME_SIZE - 8
         found = []
         # The first level of an episode is told from others by nothing that can be seen.
-        for i in np.flatnonzero((columns > self._edge) & (columns >= OPENING + levels.SHORTEST)):
+        for i in np.flatnonzero(columns >= OPENING + levels.SHORTEST):
+            at = int(self.camera[i]) % (RING * 8) + right
+            shown = self._strip[i, right:, at : at + 8]
+            if columns[i] == self._edge[i]:
+                found.append(Chance(int(i), ROWS - 1, VIEW - 1, shown[None].copy(), np.ones(1), 0))
+                continue
             past = self.tiles[i, np.arange(columns[i] - RING + 3, columns[i]) % RING, FRIEZE].astype(np.int64)
             newest = self.tiles[i, columns[i] % RING]
             ground = levels.surface(newest.tobytes())[0]
             follows = levels.may_follow((past - levels.RUNE).tolist(), ground)
             came = list(follows).index(levels.Op(int(newest[FRIEZE]) - levels.RUNE))
-            at = int(self.camera[i]) % (RING * 8) + right
-            shown = self._strip[i, right:, at : at + 8]
             begun = FRAME_SIZE - (columns[i] * 8 - self.camera[i])
             patches = np.repeat(shown[None], len(follows), 0)
             for patch, op in zip(patches, follows, strict=True):

@@ -369,7 +369,8 @@ class PuzzleWorld(SimulatedWorld):
         )
 
     def chances(self) -> list[Chance]:
-        """The glyphs of the cells that come next, where there was a choice at all but for chance."""
+        """The glyphs of the inner cells that come next, and their marks, which nothing is left to but what was before:
+        a mark that is wrong misleads all that come after it."""
         s = self.state
         found = []
         for copy in np.flatnonzero((s.phase == WIPE) & (s.timer <= CELLS)).tolist():
@@ -384,6 +385,8 @@ class PuzzleWorld(SimulatedWorld):
                 glyphs = art.TILES[art.FIRST_GLYPH_TILE + np.array(list(odds))][:, :_HALF, :_HALF]
                 came = list(odds).index(kind)
                 found.append(Chance(copy, 2 * row, 2 * column, glyphs, np.array(list(odds.values())), came))
+                mark = art.MARKS[s.next_marks[copy, cell]][None]
+                found.append(Chance(copy, 2 * row, 2 * column + 1, mark, np.ones(1), 0))
         return found
 
     # ---- drawing

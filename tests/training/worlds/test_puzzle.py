@@ -282,7 +282,7 @@ def test_what_might_have_come_is_told_as_it_is_drawn() -> None:
             assert (world.render_frames()[0][place] == chance.patches[chance.came]).all()
             assert len({patch.tobytes() for patch in chance.patches}) == len(chance.odds)
             told += 1
-    assert told == 35  # the inner cells but for the entrance
+    assert told == 70  # glyph and mark of the inner cells but for the entrance
 
 
 def test_the_wipe_depends_on_nothing_but_glyphs_and_marks() -> None:
