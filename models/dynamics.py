@@ -79,7 +79,8 @@ class DynamicsConfig:
             raise ValueError(f"fold: expected a divisor of the token grid {self.grid}, got {self.fold}")
         if self.edge_columns > self.grid[1]:
             raise ValueError(f"edge_columns: expected at most {self.grid[1]}, got {self.edge_columns}")
-        if any(self.surroundings) and (self.edge_columns or not all(size % 2 for size in self.surroundings)):
+        middle = all(size > 0 and size % 2 for size in self.surroundings)
+        if any(self.surroundings) and (self.edge_columns or not middle):
             wanted = "expected odd numbers, and edge_columns 0"
             raise ValueError(f"surroundings: {wanted}, got {self.surroundings}, {self.edge_columns}")
         if self.patch % 4:

@@ -65,19 +65,18 @@ class AttentionBlock(nn.Module):
         super().__init__()
         self.taps, self.heads = taps, heads
         self.memory = 2 * channels if taps > 1 else 0
+        if channels % heads:
+            raise ValueError(f"trunk_channels: expected a multiple of {heads}, got {channels}")
         self.norm = ChannelNorm(channels)
         self.space = nn.Conv2d(channels, 3 * channels, 1)
         self.space_out = nn.Conv2d(channels, channels, 1)
-        self.time_norm = ChannelNorm(channels)
-        self.time = nn.Conv2d(channels, 3 * channels, 1) if taps > 1 else None
-        self.time_out = nn.Conv2d(channels, channels, 1)
-        self.ago = nn.Parameter(torch.zeros(taps, 2 * channels, 1, 1))
+        self.time = _Past(channels, taps, heads) if taps > 1 else None
         self.own_norm = ChannelNorm(channels)
         self.film = nn.Linear(action_channels + 2 * channels, 2 * channels)
         self.own = nn.Conv2d(channels, channels, 1)
         self.wide = nn.Conv2d(channels, 2 * channels, 1)
         self.out = nn.Conv2d(2 * channels, channels, 1)
-        for weight in (self.space_out.weight, self.time_out.weight, self.out.weight, self.film.weight, self.film.bias):
+        for weight in (self.space_out.weight, self.out.weight, self.film.weight, self.film.bias):
             nn.init.zeros_(weight)
 
     def forward(self, x: Tensor, action: Tensor, ring: Tensor | None, batch: int) -> tuple[Tensor, Tensor | None]:
@@ -85,12 +84,7 @@ class AttentionBlock(nn.Module):
         x = x + self.space_out(self._across_space(self.space(self.norm(x))))
         if self.time is not None:
             assert ring is not None
-            query, kept = self.time(self.time_norm(x)).tensor_split([x.shape[1]], 1)
-            time = torch.cat([ring, kept.unflatten(0, (batch, -1))], 1)
-            frames = time.shape[1] - self.taps + 1
-            views = torch.stack([time[:, tap : tap + frames] for tap in range(self.taps)], 2)
-            x = x + self.time_out(self._across_time(query, views.flatten(0, 1) + self.ago))
-            ring = time[:, frames:]
+            x, ring = self.time(x, ring, batch)
         seen = self.own_norm(x)
         whole = torch.cat([action, seen.mean((2, 3)), seen.amax((2, 3))], 1)
         scale, shift = self.film(whole)[..., None, None].chunk(2, 1)
@@ -101,14 +95,34 @@ class AttentionBlock(nn.Module):
         """Queries, keys and values float [N,3·D,·,·] → [N,D,·,·]."""
         query, key, value = projected.flatten(2).unflatten(1, (3, self.heads, -1)).unbind(1)
         nearness = (query.transpose(2, 3) @ key) * query.shape[2] ** -0.5
-        return (value @ nearness.softmax(-1).transpose(2, 3)).flatten(1, 2).unflatten(2, projected.shape[2:])
+        seen: Tensor = (value @ nearness.softmax(-1).transpose(2, 3)).flatten(1, 2)
+        return seen.view(*seen.shape[:2], *projected.shape[2:])
 
-    def _across_time(self, query: Tensor, kept: Tensor) -> Tensor:
-        """Queries float [N,D,·,·], keys and values [N,taps,2·D,·,·] → [N,D,·,·]."""
-        key, value = kept.unflatten(2, (2, self.heads, -1)).unbind(2)
-        asked = query.unflatten(1, (self.heads, -1)).unsqueeze(1)
+
+class _Past(nn.Module):
+    """Every position's attention to itself in the last pictures, added to the input."""
+
+    def __init__(self, channels: int, taps: int, heads: int) -> None:
+        super().__init__()
+        self.taps, self.heads = taps, heads
+        self.norm = ChannelNorm(channels)
+        self.asked = nn.Conv2d(channels, channels, 1)
+        self.kept = nn.Conv2d(channels, 2 * channels, 1)
+        self.ago = nn.Parameter(torch.zeros(1, taps, 2 * channels, 1, 1))
+        self.out = nn.Conv2d(channels, channels, 1)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, x: Tensor, ring: Tensor, batch: int) -> tuple[Tensor, Tensor]:
+        """x float [N,D,·,·] and the keys and values of the frames before, [B,taps-1,2·D,·,·] → (x, the ring)."""
+        seen = self.norm(x)
+        time = torch.cat([ring, self.kept(seen).unflatten(0, (batch, -1))], 1)
+        frames = time.shape[1] - self.taps + 1
+        views = torch.stack([time[:, tap : tap + frames] for tap in range(self.taps)], 2).flatten(0, 1)
+        key, value = (views + self.ago).unflatten(2, (2, self.heads, -1)).unbind(2)
+        asked = self.asked(seen).unflatten(1, (self.heads, -1)).unsqueeze(1)
         nearness = (asked * key).sum(3, keepdim=True) * key.shape[3] ** -0.5
-        return (nearness.softmax(1) * value).sum(1).flatten(1, 2)
+        out: Tensor = self.out((nearness.softmax(1) * value).sum(1).flatten(1, 2))
+        return x + out, time[:, frames:]
 
 
 class ColumnBlock(nn.Module):

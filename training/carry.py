@@ -31,8 +31,10 @@ def carry(
     that each goes by. Codes are the same where their patches are. Returns `target`."""
     mine, theirs = target.state_dict(), source.state_dict()
     here, there = _labels(target, wanted), _labels(source, known)
+    other: set[str] = set()  # layers that begin afresh, so their biases do too
     for name, weight in mine.items():
-        if name not in theirs or name == "book" or name in TABLES:
+        layer = name.rpartition(".")[0]
+        if name not in theirs or name == "book" or name in TABLES or (name.endswith(".bias") and layer in other):
             continue
         found, labels = theirs[name], [there.get((name, axis)) for axis in range(weight.ndim)]
         pairs = [
@@ -40,6 +42,7 @@ def carry(
             for axis in range(weight.ndim)
         ]
         if any(pair is None for pair in pairs):
+            other.add(layer)
             continue  # of another width: nothing in it has a counterpart
         into, out_of = zip(*(pair for pair in pairs if pair is not None), strict=True) if pairs else ((), ())
         if any(len(rows) < size for rows, size in zip(into[1:], weight.shape[1:], strict=True)):
@@ -102,6 +105,8 @@ def _labels(model: DynamicsModel, actions: Sequence[Action]) -> dict[tuple[str, 
         for layer in ("own", "whole.2", "bend.1", "mover.2"):
             labels[f"{choice}.{layer}.{kind}", 0] = chosen
     labels[f"{choice}.follow.weight", 0] = chosen
+    for axis, size in zip((2, 3), config.surroundings, strict=True):
+        labels["surroundings.around.weight", axis] = [place - size // 2 for place in range(size)]
     if model.edge is not None:
         columns = range(-model.edge.columns, 0)  # from the right
         labels["edge.whole.weight", 1] = [

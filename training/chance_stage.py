@@ -3,7 +3,8 @@ as what happens.
 
 What a world's grammar says is worth hundredths of a nat beside pixels worth hundreds: from what happens to come it is
 learnt last, a little of it for each time it has come. The simulator knows what might have come as well, so the layer is
-told the odds themselves (Hinton et al., "Distilling the Knowledge in a Neural Network", 2015). All else stays as it is.
+told the odds themselves (Hinton et al., "Distilling the Knowledge in a Neural Network", 2015), and what is certain
+where nothing is left to chance: it speaks there too. All else stays as it is.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ from training.worlds.registry import world_class
 
 NAME = "chance"
 SEEN = 8  # ticks before a copy's draws count: the network has seen a few by then
-HELD_OUT = 4  # one draw of so many is not learnt from: half of those choose when to stop, half are reported on
-PATIENCE = 500  # ticks without a draw that the network has codes for
+HELD_OUT = 4  # the last draws, one of so many, aren't learnt from: half choose when to stop, half are reported on
+PATIENCE = 500  # ticks without a choice that the network has codes for
 PLAYER = "expert"  # gets on
 RESTART = 2000  # ticks after which all begin anew, should some be stuck
 
@@ -77,7 +78,9 @@ def train_chance(
         with progress_line(NAME) as line:
             draws = gather(model, simulated, preset.chance, preset.seed, accelerator, line.update)
             steps, (before, after) = learn(model, draws, preset.chance, preset.seed)
-            line.update(1.0, f"{len(draws)} draws  {before:.4f} to {after:.4f} nats from the odds, held out")
+            line.update(
+                1.0, f"{len(draws)} draws  {before:.4f} to {after:.4f} nats from the odds where there is a choice"
+            )
         assert model.odds is not None
         state = {
             "layer": model.odds.state_dict(),
@@ -128,9 +131,9 @@ def gather(
     accelerator: Accelerator,
     report: Callable[[float, str], None],
 ) -> Draws:
-    """Play the simulator with the network looking on, until chance has been at work
-    `preset.draws` times. `report` is told the share done and a note. Raises BadInput where the codebook can't show what
-    may come, or more may come than the preset has room for."""
+    """Play the simulator with the network looking on, until `preset.draws` patches have come of which the world can
+    tell the odds. `report` is told the share done and a note. Raises BadInput where the codebook can't show what may
+    come, or more may come than the preset has room for."""
     layer = model.odds
     assert layer is not None
     shown: dict[str, Tensor] = {}
@@ -142,7 +145,8 @@ def gather(
     played = world(copies)
     book = {patch.cpu().numpy().tobytes(): code for code, patch in enumerate(model.book)}
     parts: list[Draws] = []
-    count, tick = 0, 0
+    count, tick, last = 0, 0, 0  # `last` is the tick of the last choice
+    beyond = model.config.grid[1] - layer.columns
     hook = layer.register_forward_pre_hook(look)
     try:
         while count < preset.draws:
@@ -155,14 +159,17 @@ def gather(
             prediction, state = model(pictures, actions, state)  # in float32, as it will be played
             frames, *_ = played.step(pressed)
             tick += 1
-            known = [one for one in played.chances() if tick % RESTART > SEEN and _codes(one, book) is not None]
+            told = [one for one in played.chances() if tick % RESTART > SEEN and one.column >= beyond]
+            known = [one for one in told if _codes(one, book) is not None]
+            if any(len(one.odds) > 1 for one in known):
+                last = tick
+            elif tick - last > PATIENCE:
+                raise BadInput(f"{NAME}: codebook: expected codes of what may come in, found none in {PATIENCE} ticks")
             if not known:
-                if tick > PATIENCE and not parts:
-                    raise BadInput(f"{NAME}: codebook: expected codes of what may come in, found none in {tick} ticks")
                 continue
             rows = torch.tensor([one.copy for one in known], device=accelerator.device)
             row, column = torch.tensor([(one.row, one.column) for one in known], device=accelerator.device).T
-            place = torch.stack([row, column + layer.columns - model.config.grid[1]], 1)
+            place = torch.stack([row, column - beyond], 1)
             fine, scene = shown["fine"][rows], shown["scene"][rows]
             added = _at(layer(fine, scene), place)
             if (most := max(len(one.odds) for one in known)) > preset.most:
@@ -187,19 +194,21 @@ def gather(
 
 
 def learn(model: DynamicsModel, draws: Draws, preset: ChancePreset, seed: int) -> tuple[int, tuple[float, float]]:
-    """Fit the layer of odds to them. Returns steps, and how far from the odds the probabilities of held-out draws were
-    before and are after, in nats. Others that are held out choose the epoch; none may be the best."""
+    """Fit the layer of odds to them. Returns steps, and how far from the odds the probabilities were before and are
+    after, in nats: of held-out draws that leave a choice. Others that are held out choose the epoch; none may be the
+    best."""
     layer = model.odds
     assert layer is not None
     model.cpu()
     generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(draws), generator=generator)
-    count = len(draws) // HELD_OUT
-    chosen_by, reported, learnt = order[: count // 2], order[count // 2 : count], order[count:]
+    count = len(draws) // HELD_OUT  # the last ones: what comes at one time looks alike
+    learnt, chosen_by, reported = torch.arange(len(draws)).tensor_split([len(draws) - count, len(draws) - count // 2])
+    reported = reported[draws.odds[reported].count_nonzero(1) > 1]
+    _, looks = torch.unique(model.book, dim=0, return_inverse=True)
     model.settle()
     parameters = list(layer.parameters())
     adam = torch.optim.AdamW(parameters, lr=preset.learning_rate, weight_decay=preset.weight_decay)
-    before, best = _mean_nats(model, draws, reported), _mean_nats(model, draws, chosen_by)
+    before, best = _mean_nats(model, draws.at(reported), looks), _mean_nats(model, draws.at(chosen_by), looks)
     kept = {name: value.clone() for name, value in layer.state_dict().items()}
     batch = min(preset.batch, len(learnt))
     steps, step = preset.epochs * (len(learnt) // batch), 0
@@ -208,34 +217,38 @@ def learn(model: DynamicsModel, draws: Draws, preset: ChancePreset, seed: int) -
         for first in range(0, len(learnt) - batch + 1, batch):
             for group in adam.param_groups:
                 group["lr"] = preset.learning_rate * (1 - step / steps)
-            loss = _nats(model, draws.at(shuffled[first : first + batch])).mean()
+            loss = nats(model, draws.at(shuffled[first : first + batch]), looks).mean()
             for parameter, slope in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
                 parameter.grad = slope
             adam.step()
             step += 1
-        after = _mean_nats(model, draws, chosen_by)
+        after = _mean_nats(model, draws.at(chosen_by), looks)
         if after < best:
             best, kept = after, {name: value.clone() for name, value in layer.state_dict().items()}
     layer.load_state_dict(kept)
-    after = _mean_nats(model, draws, reported)
+    after = _mean_nats(model, draws.at(reported), looks)
     model.settled = None
     return steps, (before, after)
 
 
-def _nats(model: DynamicsModel, draws: Draws) -> Tensor:
-    """How far the model's probabilities are from the odds: Kullback-Leibler divergence of each draw, float [N]."""
+def nats(model: DynamicsModel, draws: Draws, looks: Tensor) -> Tensor:
+    """How far the model's probabilities are from the odds: Kullback-Leibler divergence of each draw, float [N]. `looks`
+    int64 [K] tells which codes look alike: together they are one thing that may come."""
     assert model.odds is not None
     added = _at(model.odds(draws.fine.float(), draws.scene), draws.place)
-    chances = model.logits(draws.features + added, draws.mixture).softmax(-1)
-    _, looks = torch.unique(model.book, dim=0, return_inverse=True)  # codes that look alike are one thing that may come
-    seen = chances.new_zeros(len(draws), int(looks.max()) + 1).index_add(1, looks, chances)
-    told = seen.gather(-1, looks[draws.codes])
-    return (draws.odds * (draws.odds.clamp_min(1e-9).log() - told.clamp_min(1e-9).log())).sum(-1)
+    logs = model.logits(draws.features + added, draws.mixture).log_softmax(-1)
+    # Logarithms all the way: what the model is sure of and wrong about must not be rounded to nothing.
+    empty = logs.new_full((len(draws), int(looks.max()) + 1), -torch.inf)
+    most = empty.scatter_reduce(1, looks.expand(len(draws), -1), logs.detach(), "amax")
+    shares = torch.zeros_like(most).index_add(1, looks, (logs - most[:, looks]).exp())
+    told = (most + shares.clamp_min(1.0).log()).gather(-1, looks[draws.codes])
+    return (draws.odds * (draws.odds.clamp_min(1e-9).log() - told)).sum(-1)
 
 
 @torch.no_grad()
-def _mean_nats(model: DynamicsModel, draws: Draws, chosen: Tensor) -> float:
-    return float(torch.cat([_nats(model, draws.at(some)) for some in chosen.split(512)]).mean())
+def _mean_nats(model: DynamicsModel, draws: Draws, looks: Tensor) -> float:
+    some = torch.arange(len(draws)).split(512)
+    return float(torch.cat([nats(model, draws.at(each), looks) for each in some]).mean())
 
 
 def _codes(chance: Chance, book: dict[bytes, int]) -> tuple[list[int], list[float]] | None:

@@ -67,8 +67,8 @@ def _read_tokenizer(config: TokenizerConfig, encoder: _Graph, decoder: _Graph) -
 
 
 def _read_dynamics(model: DynamicsModel, step: _Graph) -> DynamicsModel:
-    # Only the choice of a carried shift looks at the whole scene.
-    unused = ("codes",) if model.config.carried else ("codes", "scene.gain")
+    # Only the choice of a carried shift and a layer of odds look at the whole scene.
+    unused = ("codes",) if model.config.carried or model.odds is not None else ("codes", "scene.gain")
     for name in model.state_dict():
         if name not in unused:
             _put(model, name, step.named(f"dynamics.{name}"), step.path)

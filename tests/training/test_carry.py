@@ -89,11 +89,19 @@ def test_layers_of_another_width_begin_afresh() -> None:
     before = {name: weight.clone() for name, weight in fresh.state_dict().items()}
     carry(source, fresh, ACTIONS, ACTIONS)
     assert torch.equal(fresh.state_dict()["down.1.weight"], before["down.1.weight"])
+    assert torch.equal(fresh.down[1].bias, before["down.1.bias"])
     assert torch.equal(fresh.look.weight, source.look.weight)
 
 
 def test_columns_at_the_edge_are_the_same_from_the_right() -> None:
     source = _model(replace(CONFIG, edge_columns=2), 0)
     wider = carry(source, _model(replace(CONFIG, edge_columns=3), 1, source.book), ACTIONS, ACTIONS)
+    for before, after in zip(_answers(source, [0, 1, 2]), _answers(wider, [0, 1, 2]), strict=True):
+        assert torch.allclose(before, after, atol=1e-4)
+
+
+def test_surroundings_are_the_same_from_the_middle() -> None:
+    source = _model(replace(CONFIG, surroundings=(1, 3)), 0)
+    wider = carry(source, _model(replace(CONFIG, surroundings=(3, 3)), 1, source.book), ACTIONS, ACTIONS)
     for before, after in zip(_answers(source, [0, 1, 2]), _answers(wider, [0, 1, 2]), strict=True):
         assert torch.allclose(before, after, atol=1e-4)

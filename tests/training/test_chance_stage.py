@@ -8,15 +8,17 @@ import pytest
 import torch
 
 from models.manifest import BadInput
-from training.chance_stage import gather, learn
+from training.chance_stage import gather, learn, nats
 from training.data.collect import collect
 from training.precision import make_accelerator
 from training.preset import ChancePreset, Preset, load_preset
 from training.run import Run
 from training.shipped_weights import read_networks
+from training.worlds import platformer_art as art
+from training.worlds import platformer_levels as levels
 from training.worlds.platformer import Platformer
 
-FEW = ChancePreset(draws=96, copies=8, epochs=40, batch=16, learning_rate=0.01)
+FEW = ChancePreset(draws=800, copies=8, epochs=30, batch=32, learning_rate=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def test_the_odds_are_learnt_by_the_edge_layer_alone(this: Run) -> None:
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     draws = gather(model, Platformer, FEW, 0, make_accelerator("no"), lambda share, note: None)
     assert len(draws) >= FEW.draws and draws.odds.sum(1).allclose(torch.ones(len(draws)))
-    assert (draws.odds.count_nonzero(1) > 1).float().mean() > 0.2, "most columns are decided, not all"
+    assert (draws.odds.count_nonzero(1) > 1).float().mean() > 0.02, "mostly nothing is left to chance, not always"
     steps, (untaught, taught) = learn(model, draws, FEW, 0)
     assert steps > 0 and taught < 0.5 * untaught
     changed = {name for name, weight in model.state_dict().items() if not torch.equal(weight, before[name])}
@@ -76,14 +78,27 @@ def test_it_ships_and_is_read_out_of_the_graph_again(this: Run, tmp_path: Path) 
         networks.dynamics.state_dict()
         for networks in (read_networks(tmp_path / "world", manifest, this.preset), this.networks())
     )
-    edge = [name for name in made if name.startswith("edge.")]
-    assert edge and all(torch.equal(read[name], made[name]) for name in edge)
+    assert any(name.startswith("edge.") for name in made)
+    assert all(torch.allclose(read[name], made[name], atol=1e-6) for name in made)
 
 
-def test_a_codebook_without_what_may_come_is_told_of(this: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_codes_that_look_alike_are_one_thing_that_may_come(this: Run) -> None:
+    model = this.networks().dynamics
+    draws = gather(model, Platformer, FEW, 0, make_accelerator("no"), lambda share, note: None)
+    certain = draws.at((draws.odds.count_nonzero(1) == 1).nonzero()[:50, 0])
+    assert (nats(model, certain, torch.arange(len(model.book))) > 0).all()
+    alike = torch.zeros(len(model.book), dtype=torch.long)
+    assert nats(model, certain, alike).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_codebook_without_what_may_come_is_told_of(this: Run, monkeypatch: pytest.MonkeyPatch, kept: int) -> None:
+    """Be it all that it lacks, or the runes that stand for something and none that says that all goes on."""
     monkeypatch.setattr("training.chance_stage.PATIENCE", 20)
     model = this.networks().dynamics
-    model.show(torch.zeros_like(model.book))
+    flat = torch.from_numpy(art.RUNES[levels.Op.FLAT][:, :2].copy()).flatten()
+    says = model.book.unflatten(1, (8, 8))[:, :, 6:].flatten(1).eq(flat).all(1)
+    model.show(torch.where(says[:, None] & bool(kept), model.book, 0))
     with pytest.raises(BadInput, match="codebook: expected codes of what may come in"):
         gather(model, Platformer, FEW, 0, make_accelerator("no"), lambda share, note: None)
 

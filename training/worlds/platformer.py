@@ -251,7 +251,8 @@ class Platformer(SimulatedWorld):
         ground, x, y = self._ground(), self.x, self.y
         player = [ground.kinds(x + dx, y + dy) for dx in (0, BODY_WIDTH - 1) for dy in (0, 7, BODY_HEIGHT - 1)]
         beetles = [ground.kinds(self.enemy_x.T + dx, self.enemy_y.T) for dx in (0, 7)]
-        beetle_is = levels.IN_FRONT[np.array(beetles)].any(0) & (self.enemy_state.T != NO_ENEMY)
+        here = (self.enemy_state != NO_ENEMY) & (self.enemy_x + 8 <= self.camera[:, None] + FRAME_SIZE)
+        beetle_is = levels.IN_FRONT[np.array(beetles)].any(0) & here.T
         return np.asarray(levels.IN_FRONT[np.array(player)].any(0) | beetle_is.any(0))
 
     def _next_op(self, i: int) -> int:

@@ -236,7 +236,8 @@ def choices(context: Sequence[int], ground: int) -> tuple[tuple[Op, float], ...]
 
 def may_follow(past: Sequence[int], ground: int) -> dict[Op, float]:
     """What may follow the ops `past`, newest last and as far as they are remembered, where the ground stands at row
-    `ground`: ops with their probabilities, as if no level were drawn again for being too long or impassable."""
+    `ground`: ops with their probabilities, as if no level were drawn again for being too long, impassable or of
+    another split."""
     since = next((n for n, op in enumerate(reversed(past)) if op == Op.FLAG), len(past))  # columns of this level
     if since < _LEAD:
         return {Op.FLAT: 1.0}

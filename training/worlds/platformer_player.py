@@ -32,7 +32,8 @@ _PLANS: tuple[tuple[int, tuple[tuple[Action, int], ...]], ...] = (
 )
 _DEATH, _COIN, _STOMP = 1000, 3, 12  # pixels of progress that each is worth
 _WHIM = 4.0  # spread of taste, so that like scenes aren't always played alike
-_BORED = 3  # choices that get no further, after which it is twice as great, then thrice: some places want a detour
+# Some places want a detour: after so many choices that led no further it is twice as great, then thrice, up to a bound.
+_BORED, _MOST_BORED = 3, 45
 
 
 def _unrolled(plan: tuple[tuple[Action, int], ...]) -> list[Action]:
@@ -56,13 +57,15 @@ class Planner:
     def forget(self) -> None:
         """Weigh anew at the next tick: the world was reset or restored."""
         self._age = 0
-        self._furthest, self._vain = np.zeros((2, len(self._chosen)), np.int64)
+        self._last, self._vain = np.zeros(
+            (2, len(self._chosen)), np.int64
+        )  # where the last choice was, choices in vain
 
     def act(self, ground: Ground, bodies: Bodies, beetles: Beetles, rng: np.random.Generator) -> Ints:
         """Actions int64 [N] for this tick."""
         if self._age == 0:
-            self._vain = np.where(bodies.x > self._furthest, 0, self._vain + 1)
-            self._furthest = np.maximum(self._furthest, bodies.x)
+            self._vain = np.clip(self._vain + np.where(bodies.x > self._last, -1, 1), 0, _MOST_BORED)
+            self._last = bodies.x.copy()
             self._chosen = _best_plans(ground, bodies, beetles, _WHIM * (1 + self._vain // _BORED), rng)
         action: Ints = self._indices[self._chosen, self._age]
         self._age = (self._age + 1) % PATIENCE

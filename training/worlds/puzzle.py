@@ -380,13 +380,12 @@ class PuzzleWorld(SimulatedWorld):
             if not (0 < row < SIDE - 1 and 0 < column < SIDE - 1) or cell == ENTRANCE:
                 continue
             kinds = s.next_cells[copy, _ORDER]
-            odds = chances_after(kinds[:rank].tobytes(), int(self._level_seed(np.array([copy]))[0]) * CELLS + rank)
-            if (kind := int(kinds[rank])) in odds:
-                glyphs = art.TILES[art.FIRST_GLYPH_TILE + np.array(list(odds))][:, :_HALF, :_HALF]
-                came = list(odds).index(kind)
-                found.append(Chance(copy, 2 * row, 2 * column, glyphs, np.array(list(odds.values())), came))
-                mark = art.MARKS[s.next_marks[copy, cell]][None]
-                found.append(Chance(copy, 2 * row, 2 * column + 1, mark, np.ones(1), 0))
+            seed = int(self._level_seed(np.array([copy]))[0]) * CELLS + rank
+            odds = chances_after(kinds[:rank].tobytes(), int(kinds[rank]), seed)  # what came is the first
+            glyphs = art.TILES[art.FIRST_GLYPH_TILE + np.array(list(odds))][:, :_HALF, :_HALF]
+            found.append(Chance(copy, 2 * row, 2 * column, glyphs, np.array(list(odds.values())), 0))
+            mark = art.MARKS[s.next_marks[copy, cell]][None]
+            found.append(Chance(copy, 2 * row, 2 * column + 1, mark, np.ones(1), 0))
         return found
 
     # ---- drawing

@@ -358,11 +358,12 @@ def generate_level(level_seed: int) -> Level:
             return level
 
 
-def chances_after(begun: bytes, seed: int, boards: int = 24) -> dict[int, float]:
-    """What the next cell of a board may be that has begun to come in like this, `begun` kinds in wipe order: kinds with
-    their probabilities, estimated from so many boards of the generator that begin alike; none where they are too rare.
+def chances_after(begun: bytes, came: int, seed: int, boards: int = 24) -> dict[int, float]:
+    """What the next cell of a level may be that has begun to come in like this, `begun` kinds in wipe order: kinds with
+    their probabilities, estimated from so many boards of the generator, of any split, that begin alike, fewer where
+    they are rare. What really `came` is one of them.
     """
-    draw, found = random.Random(seed), dict[int, int]()
+    draw, found = random.Random(seed), {came: 1}
     for _ in range(_MOST_TRIES * boards):
         if sum(found.values()) == boards:
             break

@@ -38,16 +38,17 @@ def test_player_and_scroll_are_read_exactly(played: list[tuple[npt.NDArray[np.ui
 
 @pytest.fixture(scope="module")
 def behind() -> list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], tuple[int, int]]]:
-    """(frame, the same without its player, hit box's top left) where who lives, or a beetle, is behind something."""
+    """(frame, the same without its player, hit box's top left) where something is before a living player."""
     world = Platformer(8, "report")
     world.reset(seed=1)
     rng, shown = np.random.default_rng(0), []
     for _ in range(500):
-        frames, *_, info = world.step(world.suggest(rng))
+        frames, *_ = world.step(world.suggest(rng))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(world, "_paste_players", lambda: None)
             empty = world.render_frames()
-        hidden = (info["events"] & world.event_bit("behind") > 0) & (world.state == 0) & (world.y > 0)
+            patch.setattr(world, "enemy_state", np.zeros_like(world.enemy_state))
+            hidden = world._behind_things() & (world.state == 0) & (world.y > 0)
         shown += [
             (frames[i], empty[i], (int(world.x[i] - world.camera[i]), int(world.y[i]))) for i in np.flatnonzero(hidden)
         ]
