@@ -63,7 +63,7 @@ class AttentionBlock(nn.Module):
 
     def __init__(self, channels: int, action_channels: int, taps: int, heads: int = 4) -> None:
         super().__init__()
-        self.taps, self.heads = taps, heads
+        self.heads = heads
         self.memory = 2 * channels if taps > 1 else 0
         if channels % heads:
             raise ValueError(f"trunk_channels: expected a multiple of {heads}, got {channels}")

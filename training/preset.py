@@ -79,7 +79,7 @@ class TokenizerPreset(_Strict):
 
 
 class DynamicsPreset(_Strict):
-    """The dynamics model's shape and its stage.
+    """The dynamics model's shape, as `DynamicsConfig` has it, and its stage.
 
     `shifts` are how far each pixel may move; `carried`, and `carried_rows` × `carried_columns`, how far a patch may
     carry its pixels (see the compositor). `corruption` is how likely a context frame has a rectangle that is wrong;

@@ -1,4 +1,5 @@
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -10,14 +11,8 @@ SHIFTS = ((0, 0), (0, 2), (-3, 0))
 CARRIED = ((2, 0), (0, 2))
 
 
-def _config(
-    fold: int = 2,
-    column_channels: int = 0,
-    edge_columns: int = 0,
-    surroundings: tuple[int, int] = (0, 0),
-    trunk: Literal["convolution", "attention"] = "convolution",
-) -> DynamicsConfig:
-    return DynamicsConfig(
+def _config(**shape: Any) -> DynamicsConfig:
+    small = DynamicsConfig(
         50,
         4,
         (8, 8),
@@ -26,27 +21,17 @@ def _config(
         SHIFTS,
         CARRIED,
         match=24,
-        fold=fold,
         pixel_channels=8,
         detail_channels=8,
         token_channels=16,
         trunk_channels=24,
-        column_channels=column_channels,
-        edge_columns=edge_columns,
-        surroundings=surroundings,
-        trunk=trunk,
     )
+    return replace(small, **shape)
 
 
-def _model(
-    fold: int = 2,
-    column_channels: int = 0,
-    edge_columns: int = 0,
-    surroundings: tuple[int, int] = (0, 0),
-    trunk: Literal["convolution", "attention"] = "convolution",
-) -> DynamicsModel:
+def _model(**shape: Any) -> DynamicsModel:
     torch.manual_seed(0)
-    model = DynamicsModel(_config(fold, column_channels, edge_columns, surroundings, trunk))
+    model = DynamicsModel(_config(**shape))
     model.show(torch.randint(0, 5, (50, 16), dtype=torch.uint8))
     for parameter in model.parameters():  # also those that begin at zero
         torch.nn.init.normal_(parameter, std=0.1)
@@ -59,10 +44,8 @@ def _clip(batch: int, ticks: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("trunk", ["convolution", "attention"])
 @pytest.mark.parametrize(("fold", "column_channels"), [(1, 0), (2, 0), (2, 6)])
-def test_a_clip_at_once_equals_single_steps(
-    fold: int, column_channels: int, trunk: Literal["convolution", "attention"]
-) -> None:
-    model = _model(fold, column_channels, trunk=trunk)
+def test_a_clip_at_once_equals_single_steps(fold: int, column_channels: int, trunk: str) -> None:
+    model = _model(fold=fold, column_channels=column_channels, trunk=trunk)
     pictures, actions = _clip(2, 7), torch.randint(0, 4, (2, 7))
     with torch.no_grad():
         prediction, end = model(pictures, actions, model.initial_state(2))

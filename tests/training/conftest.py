@@ -92,8 +92,14 @@ def carrying(preset: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, Any]:
-    """A sealed puzzle of tiny networks, these, and their preset. No weight is zero or one, as after learning, but for
-    one layer's bias, which the exporter leaves out."""
+    """A sealed puzzle of tiny networks, these, and their preset."""
+    return sealed(tmp_path_factory.mktemp("worlds") / "shipped")
+
+
+def sealed(folder: Path, **shape: Any) -> tuple[Path, Any, Any]:
+    """Seal a puzzle of tiny networks, whose dynamics model has that shape besides, into a folder: that, the networks
+    and their preset. No weight is zero or one, as after learning, but for one layer's bias, which the exporter leaves
+    out."""
     import torch
 
     from models.dynamics import DynamicsModel
@@ -110,6 +116,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, Any]:
 
     torch.manual_seed(1)
     preset = carrying(load_preset("tiny", "puzzle"))
+    preset = preset.model_copy(update={"dynamics": preset.dynamics.model_copy(update=shape)})
     tokenizer = Tokenizer(tokenizer_config(preset, PICTURE))
     tokenizer.book.random_(0, 16)
     dynamics = DynamicsModel(dynamics_config(preset, tokenizer, len(PuzzleWorld.actions)))
@@ -121,7 +128,6 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, Any]:
     provenance = Provenance(
         preset="tiny", device="cpu", seed=0, frames=9, steps={"dynamics": 7}, hours={}, world_version=1, created="-"
     )
-    folder = tmp_path_factory.mktemp("worlds") / "shipped"
     seal(networks, PuzzleWorld, find_starts("puzzle", 2, 4, "choose", 5), provenance, folder, parity_steps=1)
     return folder, networks, preset
 

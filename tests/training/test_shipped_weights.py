@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
 import torch
 
 from models.manifest import BadInput, Manifest, read_manifest
+from tests.training.conftest import sealed
 from training.preset import Preset, load_preset
 from training.seal import Networks
 from training.shipped_weights import read_networks
@@ -17,8 +19,9 @@ from training.shipped_weights import read_networks
 Shipped = tuple[Path, Networks, Preset]
 
 
-def test_every_weight_comes_back_exactly(shipped: Shipped) -> None:
-    folder, made, preset = shipped
+@pytest.mark.parametrize("shape", [{}, {"trunk": "attention"}, {"surroundings": (3, 1)}])
+def test_every_weight_comes_back_exactly(shape: dict[str, Any], tmp_path: Path) -> None:
+    folder, made, preset = sealed(tmp_path / "world", **shape)
     read = read_networks(folder, read_manifest(folder), preset)
     for name, weight in made.dynamics.state_dict().items():
         assert torch.equal(read.dynamics.state_dict()[name], weight), name

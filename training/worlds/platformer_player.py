@@ -57,9 +57,8 @@ class Planner:
     def forget(self) -> None:
         """Weigh anew at the next tick: the world was reset or restored."""
         self._age = 0
-        self._last, self._vain = np.zeros(
-            (2, len(self._chosen)), np.int64
-        )  # where the last choice was, choices in vain
+        # Where the last choice was made, pixels, and how many were in vain.
+        self._last, self._vain = np.zeros((2, len(self._chosen)), np.int64)
 
     def act(self, ground: Ground, bodies: Bodies, beetles: Beetles, rng: np.random.Generator) -> Ints:
         """Actions int64 [N] for this tick."""

@@ -14,7 +14,7 @@ from training.worlds.platformer import Platformer
 
 @pytest.fixture(scope="module")
 def plays() -> tuple[list[Play], list[Play]]:
-    return find_plays(10, 4, seed=7)
+    return find_plays(10, 8, seed=7)
 
 
 def test_plays_are_what_the_simulator_did(plays: tuple[list[Play], list[Play]]) -> None:
