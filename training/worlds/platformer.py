@@ -100,7 +100,7 @@ class Platformer(SimulatedWorld):
     knows_chances: ClassVar[bool] = True
     event_names: ClassVar[tuple[str, ...]] = (
         "death_spike", "death_pit", "death_enemy", "respawn", "stomp", "coin", "flag", "jump", "land", "biome",
-        "blocked", "enters", "behind",
+        "blocked", "enters", "behind", "turns",
     )  # fmt: skip
     scripts: ClassVar[dict[str, list[tuple[Action, int]]]] = {
         "stroll": [(Action.RIGHT, 14), (Action.RIGHT_JUMP, 10), (Action.RIGHT, 22), (Action.RIGHT_JUMP, 16)],
@@ -393,6 +393,7 @@ class Platformer(SimulatedWorld):
     def _move_enemies(self) -> None:
         """Walk, lie flat for a while after a stomp, vanish left of the screen."""
         after = walk(self._ground(), self._beetles())
+        self._mark("turns", ((after.right != self.enemy_right) & (self.enemy_state == WALKING)).any(1))
         self.enemy_x, self.enemy_right = after.x, after.right
         flat = np.where(self.enemy_state >= SQUASHED, self.enemy_state + 1, self.enemy_state)
         off_left = self.enemy_x + 9 <= self.camera[:, None]
