@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
 from models.dynamics import DynamicsModel
 from models.patches import cut
 from training.data.batches import Windows
-from training.dynamics_stage import KNOWN, NextFrame
+from training.dynamics_stage import KNOWN, NextFrame, train_dynamics
 from training.run import Run
+from training.worlds.registry import world_class
 
 
 @pytest.fixture
@@ -106,3 +110,16 @@ def test_news_is_what_the_picture_moved_as_a_whole_does_not_explain(objective: N
     expected[:, 50:58, 60:70] = True
     news = objective.news(before, after)
     assert (news == expected)[:, :, :-scroll].all() and news[1, 50:58, 60:70].all() and not news[0, :50].any()
+
+
+@pytest.mark.parametrize("trunk", ["convolution", "attention"])
+def test_either_trunk_is_trained(begun_run: Run, trunk: str, tmp_path: Path) -> None:
+    preset, tokenizer = begun_run.preset, begun_run.networks().tokenizer
+    stage = preset.dynamics.stage.model_copy(update={"steps": 1})
+    dynamics = preset.dynamics.model_copy(update={"trunk": trunk, "stage": stage})
+    preset = preset.model_copy(update={"dynamics": dynamics})
+    windows = Windows(begun_run.folder / "data", stage.window, stage.batch)
+    model, report = train_dynamics(
+        preset, tokenizer, len(world_class(begun_run.world).actions), windows.prefetch, tmp_path, Accelerator(cpu=True)
+    )
+    assert model.config.trunk == trunk and report.steps == 1
