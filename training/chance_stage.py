@@ -38,6 +38,7 @@ SEEN = 8  # ticks before a copy's draws count: the network has seen a few by the
 HELD_OUT = 4  # the last draws, one of so many, aren't learnt from: half choose when to stop, half are reported on
 PATIENCE = 500  # ticks without a choice that the network has codes for
 PLAYER = "expert"  # gets on
+ASTRAY = 4  # one copy of so many goes where the rules don't lead: what is drawn wrongly once must not lead on and on
 RESTART = 2000  # ticks after which all begin anew, should some be stuck
 
 
@@ -143,6 +144,7 @@ def gather(
 
     copies, player = preset.copies, make_policy(PLAYER, np.random.default_rng([seed, 1]))
     played = world(copies)
+    played.go_astray(np.arange(copies) % ASTRAY == ASTRAY - 1)
     book = {patch.cpu().numpy().tobytes(): code for code, patch in enumerate(model.book)}
     parts: list[Draws] = []
     count, tick, last = 0, 0, 0  # `last` is the tick of the last choice

@@ -29,14 +29,14 @@ Snapshot = dict[str, np.ndarray[Any, Any]]
 
 class Chance(NamedTuple):
     """Of copy `copy`, the patch of 8×8 pixels in row `row` and column `column` of patches is one of `patches`, uint8
-    [M,8,8], with `odds`, float [M]; it has become number `came`."""
+    [M,8,8], with `odds`, float [M]; it has become number `came`, or None of them where the world has gone astray."""
 
     copy: int
     row: int
     column: int
     patches: npt.NDArray[np.uint8]
     odds: npt.NDArray[np.float64]
-    came: int
+    came: int | None
 
 
 class SimulatedWorld(VectorEnv[Frames, npt.NDArray[np.int64], Any]):
@@ -136,6 +136,10 @@ class SimulatedWorld(VectorEnv[Frames, npt.NDArray[np.int64], Any]):
         """What chance has brought into the newest pictures, and what it might have brought; none where a world can't
         tell."""
         return []
+
+    def go_astray(self, copies: npt.NDArray[np.bool_]) -> None:
+        """From the next reset on, let those of the copies, bool [N], come to where the rules don't lead, but a
+        network's errors may; `chances` tells what should follow there. Nothing where a world knows no such places."""
 
     def event_bit(self, name: str) -> int:
         """The mask bit of a named event."""

@@ -141,6 +141,7 @@ class Platformer(SimulatedWorld):
         self._bits = {name: np.uint32(self.event_bit(name)) for name in self.event_names}
         self._events = np.zeros(num_envs, np.uint32)
         self._planner = Planner(num_envs, self.actions)
+        self._tops = np.full(num_envs, levels.TOP_ROW)
         self._reset_copies(np.arange(num_envs, dtype=np.int64))
 
     @property
@@ -198,7 +199,7 @@ class Platformer(SimulatedWorld):
 
     def _ops_of(self, copy: int) -> bytes:
         """The ops of a copy's current level: a pure function of its stream and level index."""
-        return levels.level(int(self.current_level_seeds[copy]), self.gravity)
+        return levels.level(int(self.current_level_seeds[copy]), self.gravity, int(self._tops[copy]))
 
     # --- new ground ------------------------------------------------------------------------------------------------
 
@@ -278,6 +279,9 @@ class Platformer(SimulatedWorld):
         for slot in range(RING):
             self._draw_columns(self._copies, np.full(self.num_envs, slot))
 
+    def go_astray(self, copies: Flags) -> None:
+        self._tops = np.where(copies, levels.ASTRAY_ROW, levels.TOP_ROW)
+
     def chances(self) -> list[Chance]:
         """The runes that have begun to come in, each looks as its first pixels say; where none has, what is at the edge
         is certain."""
@@ -295,11 +299,12 @@ class Platformer(SimulatedWorld):
             newest = self.tiles[i, columns[i] % RING]
             ground = levels.surface(newest.tobytes())[0]
             follows = levels.may_follow((past - levels.RUNE).tolist(), ground)
-            came = list(follows).index(levels.Op(int(newest[FRIEZE]) - levels.RUNE))
+            op = levels.Op(int(newest[FRIEZE]) - levels.RUNE)
+            came = list(follows).index(op) if op in follows else None
             begun = FRAME_SIZE - (columns[i] * 8 - self.camera[i])
             patches = np.repeat(shown[None], len(follows), 0)
-            for patch, op in zip(patches, follows, strict=True):
-                patch[:, 8 - begun :] = self.scenery.tiles[levels.RUNE + op][:, :begun]
+            for patch, may in zip(patches, follows, strict=True):
+                patch[:, 8 - begun :] = self.scenery.tiles[levels.RUNE + may][:, :begun]
             odds = np.array(list(follows.values()))
             found.append(Chance(int(i), ROWS - 1, VIEW - 1, patches, odds, came))
         return found

@@ -28,6 +28,7 @@ FRIEZE = 15  # the row of runes
 BIOMES = 3  # grass, stone, candy
 TOP_ROW, BOTTOM_ROW = 9, 13  # the ground's surface stays between these rows
 HOME_ROW = 12  # where levels begin and flags stand
+ASTRAY_ROW = 6  # as high as it gets in levels gone astray
 POLE_ROWS = 5
 
 EMPTY = 0
@@ -208,8 +209,9 @@ def _begun(context: Sequence[int]) -> tuple[tuple[Op, float], ...] | None:
     return ((last, more), (Op.FLAT, 1.0 - more))
 
 
-def choices(context: Sequence[int], ground: int) -> tuple[tuple[Op, float], ...]:
-    """What may follow the last six ops where the ground stands at row `ground`: ops with their probabilities."""
+def choices(context: Sequence[int], ground: int, top: int = TOP_ROW) -> tuple[tuple[Op, float], ...]:
+    """What may follow the last six ops where the ground stands at row `ground`: ops with their probabilities. Where it
+    may rise above what the game allows, to row `top`, home doesn't draw it."""
     begun = _begun(context)
     if begun is not None:
         return begun
@@ -222,8 +224,8 @@ def choices(context: Sequence[int], ground: int) -> tuple[tuple[Op, float], ...]
         return ((Op.FLAT, 1.0),)
     options = list(_WEIGHTS)
     for op, step in _RISE.items():
-        if TOP_ROW <= ground + step <= BOTTOM_ROW:
-            nearer = abs(ground + step - HOME_ROW) < abs(ground - HOME_ROW)
+        if top <= ground + step <= BOTTOM_ROW:
+            nearer = top < TOP_ROW or abs(ground + step - HOME_ROW) < abs(ground - HOME_ROW)
             # Steps of two have room less often than those of one.
             options.append((op, (0.18 if nearer else 0.075) * (1 + abs(step))))
     if calm >= 3 and Op.ENEMY not in context:
@@ -251,8 +253,8 @@ def may_follow(past: Sequence[int], ground: int) -> dict[Op, float]:
 
 
 @lru_cache(maxsize=65536)
-def _cumulative(context: tuple[int, ...], ground: int) -> tuple[list[float], list[Op]]:
-    options = choices(context, ground)
+def _cumulative(context: tuple[int, ...], ground: int, top: int) -> tuple[list[float], list[Op]]:
+    options = choices(context, ground, top)
     return list(accumulate(weight for _, weight in options)), [op for op, _ in options]
 
 
@@ -261,13 +263,13 @@ SHORTEST, LONGEST = 19, 240
 _LEAD = 3  # plain columns after a flag
 
 
-def _attempt(chances: list[float]) -> list[int] | None:
+def _attempt(chances: list[float], top: int) -> list[int] | None:
     """One draw from the grammar; None where no flag came in time."""
     ops: list[int] = [Op.FLAT] * _LEAD
     context = (int(Op.FLAT),) * CONTEXT
     ground = HOME_ROW
     for chance in chances:
-        bounds, options = _cumulative(context, ground)
+        bounds, options = _cumulative(context, ground, top)
         op = options[min(bisect_right(bounds, chance), len(options) - 1)]
         if op is Op.FLAG and len(ops) + 1 < SHORTEST:
             op = Op.FLAT  # drawing the whole level again would favour those that keep away from home
@@ -291,13 +293,14 @@ def columns_of(ops: Sequence[int], biome: int) -> list[bytes]:
 
 
 @lru_cache(maxsize=4096)
-def level(seed: int, gravity: Gravity = EARTH) -> bytes:
-    """The ops of level `seed`, flag last. Draws that come out too long, impassable or of another split are drawn again:
-    a level belongs to one split alone, by its checksum, so that none is measured on that was trained on."""
+def level(seed: int, gravity: Gravity = EARTH, top: int = TOP_ROW) -> bytes:
+    """The ops of level `seed`, flag last, whose ground rises to row `top` at most. Draws that come out too long,
+    impassable or of another split are drawn again: a level belongs to one split alone, by its checksum, so that none is
+    measured on that was trained on."""
     share = next((i for i, seeds in enumerate(SPLITS.values()) if seed in seeds), 0)
     for attempt in range(1000):
         draws = np.random.Generator(np.random.Philox(key=[seed, attempt]))
-        ops = _attempt(draws.random(LONGEST - _LEAD).tolist())
+        ops = _attempt(draws.random(LONGEST - _LEAD).tolist(), top)
         if ops is None or crc32(bytes(ops)) % len(SPLITS) != share:
             continue
         if _passable(columns_of([*ops, *[Op.FLAT] * 4], 0), 8, (HOME_ROW * 8) - BODY_HEIGHT, gravity):

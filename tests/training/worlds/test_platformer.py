@@ -327,6 +327,29 @@ def test_hidden_ground_stays_hidden() -> None:
         assert (a == b).all()
 
 
+def test_who_goes_astray_is_told_the_way_back() -> None:
+    world, beyond, wrong = Platformer(4), 0, 0
+    world.go_astray(np.array([True, True, False, False]))
+    world.reset(seed=3)
+    for tick in range(1500):
+        world.step(world.suggest(np.random.default_rng(tick)))
+        for chance in world.chances():
+            newest = world.tiles[chance.copy, (int(world.camera[chance.copy]) + 127) // 8 % RING]
+            ground = levels.surface(newest.tobytes())[0]
+            assert ground >= (levels.ASTRAY_ROW if chance.copy < 2 else levels.TOP_ROW)
+            assert chance.odds.sum() == pytest.approx(1)
+            rising = [levels.RUNE + op for op in (levels.Op.UP1, levels.Op.UP2)]
+            shown = [world.scenery.tiles[kind][:, 0] for kind in rising]  # told by the first pixels
+            if ground <= levels.TOP_ROW and len(chance.odds) > 1:
+                begun = 128 - ((int(world.camera[chance.copy]) + 127) // 8 * 8 - int(world.camera[chance.copy]))
+                assert not any((patch[:, 8 - begun] == look).all() for patch in chance.patches for look in shown)
+                beyond += ground < levels.TOP_ROW
+            if chance.came is None:
+                wrong += 1
+                assert chance.copy < 2
+    assert beyond > 20 and wrong > 3
+
+
 def test_what_chance_might_have_brought_is_told_as_it_comes() -> None:
     world, frames = Platformer(6), None
     world.reset(seed=2)
