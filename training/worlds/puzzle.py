@@ -127,7 +127,7 @@ class PuzzleWorld(SimulatedWorld):
     title: ClassVar[str] = "Crate Temple"
     genre: ClassVar[str] = "puzzle"
     description: ClassVar[str] = "Push every crate onto a goal; fetch the key to open the door."
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     actions: ClassVar[tuple[Action, ...]] = (Action.NOOP, Action.UP, Action.DOWN, Action.LEFT, Action.RIGHT)
     default_keys: ClassVar[dict[Action, tuple[str, ...]]] = {
         Action.UP: ("up", "w"),

@@ -436,27 +436,42 @@ def _locked_entrance(draw: random.Random) -> dict[int, int]:
 def _shares(cells: bytearray, cell: int, boxes: int, goals: int) -> list[tuple[int, float]]:
     """The kinds that may come at `cell`, but for floor, and how likely each is. What comes after `cell` is floor yet,
     but for the border."""
-    row, column = divmod(cell, SIDE)
-    beside = {cells[cell + step] for step in STEPS}
-    closed = [cells[cell + step] in (WALL, DOOR) for step in STEPS]
-    in_corner = (closed[0] or closed[1]) and (closed[2] or closed[3])
-    last = column - LAST_COLUMN  # 0 in the last column that a box may come in, 1 in the last for a goal
-    left = max(1, row - 1 if column % 2 else SIDE - 2 - row)  # rows that the column still has for a box, this one too
+    last = cell % SIDE - LAST_COLUMN  # 0 in the last column that a box may come in, 1 in the last for a goal
+    owed = BOX if boxes < goals or not boxes else GOAL if goals < boxes else FLOOR
     shares = []
     # What a board can't do without gets likelier as the room for it ends, until it must come; a last pair is hardly
     # begun there. The first box is as likely in each place of the last two columns.
-    if boxes > goals and not in_corner and BOX not in beside:
-        shares.append((GOAL, 0.14 if last < 0 else 0.25 if last == 0 else max(0.5, 1 / left)))
-    if boxes <= goals and boxes < MOST_PAIRS and not any(closed) and GOAL not in beside:
+    if boxes > goals and _fits(cells, cell, GOAL):
+        shares.append((GOAL, 0.2 if last < 0 else 0.4 if last == 0 else max(0.6, 1 / _room(cells, cell, GOAL))))
+    if boxes <= goals and boxes < MOST_PAIRS and last <= 0 and _fits(cells, cell, BOX):
         if goals > boxes:
-            shares.append((BOX, 0.3 if last < 0 else max(0.5, 1 / left)))
+            shares.append((BOX, 0.35 if last < 0 else max(0.6, 1 / _room(cells, cell, BOX))))
         elif boxes or last < -1:
             shares.append((BOX, 0.2 if last < 0 else 0.1))
         else:
-            shares.append((BOX, 1 / (left + (SIDE - 4 if last < 0 else 0))))
-    if boxes == goals < MOST_PAIRS and last < -1 and not in_corner and BOX not in beside:
+            shares.append((BOX, 1 / (_room(cells, cell, BOX) + (SIDE - 4 if last < 0 else 0))))
+    if boxes == goals < MOST_PAIRS and last < -1 and _fits(cells, cell, GOAL):
         shares.append((GOAL, 0.1))
-    slantwise = [cells[cell + down + across] in (WALL, DOOR) for down in STEPS[:2] for across in STEPS[2:]]
-    if not any(closed + slantwise) and BOX not in beside:
+    if _fits(cells, cell, WALL) and (owed == FLOOR or last < -1):  # no pillars in the way of what must come
         shares.append((WALL, 0.22))
     return shares
+
+
+def _fits(cells: bytearray, cell: int, kind: int) -> bool:
+    """Whether a box, a goal or a pillar may stand there beside what has come: a box with four open sides, a goal in no
+    corner, neither beside the other, a pillar alone."""
+    beside = {cells[cell + step] for step in STEPS}
+    closed = [cells[cell + step] in (WALL, DOOR) for step in STEPS]
+    if kind == BOX:
+        return not any(closed) and GOAL not in beside
+    if kind == GOAL:
+        return not ((closed[0] or closed[1]) and (closed[2] or closed[3])) and BOX not in beside
+    slantwise = [cells[cell + down + across] in (WALL, DOOR) for down in STEPS[:2] for across in STEPS[2:]]
+    return not any(closed + slantwise) and BOX not in beside
+
+
+def _room(cells: bytearray, cell: int, kind: int) -> int:
+    """In how many places of its column, from `cell` on, the kind may come yet."""
+    rank = WIPE_RANK[cell]
+    left = WIPE_ORDER[rank : rank + SIDE - rank % SIDE]
+    return sum(_fits(cells, place, kind) for place in left if _INSIDE >> place & 1)
