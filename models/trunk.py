@@ -108,7 +108,7 @@ class _Past(nn.Module):
         self.norm = ChannelNorm(channels)
         self.asked = nn.Conv2d(channels, channels, 1)
         self.kept = nn.Conv2d(channels, 2 * channels, 1)
-        self.ago = nn.Parameter(torch.zeros(1, taps, 2 * channels))
+        self.ago = nn.Parameter(torch.zeros(1, taps * 2 * channels, 1, 1))
         self.out = nn.Conv2d(channels, channels, 1)
         nn.init.zeros_(self.out.weight)
 
@@ -118,7 +118,7 @@ class _Past(nn.Module):
         time = torch.cat([ring, self.kept(seen).unflatten(0, (batch, -1))], 1)
         frames = time.shape[1] - self.taps + 1
         views = torch.stack([time[:, tap : tap + frames] for tap in range(self.taps)], 2).flatten(0, 1)
-        key, value = (views + self.ago[..., None, None]).unflatten(2, (2, self.heads, -1)).unbind(2)
+        key, value = (views.flatten(1, 2) + self.ago).unflatten(1, (self.taps, 2, self.heads, -1)).unbind(2)
         asked = self.asked(seen).unflatten(1, (self.heads, -1)).unsqueeze(1)
         nearness = (asked * key).sum(3, keepdim=True) * key.shape[3] ** -0.5
         out: Tensor = self.out((nearness.softmax(1) * value).sum(1).flatten(1, 2))

@@ -263,7 +263,7 @@ SHORTEST, LONGEST = 19, 240
 _LEAD = 3  # plain columns after a flag
 
 
-def _attempt(chances: list[float], top: int) -> list[int] | None:
+def _attempt(chances: list[float], top: int = TOP_ROW) -> list[int] | None:
     """One draw from the grammar; None where no flag came in time."""
     ops: list[int] = [Op.FLAT] * _LEAD
     context = (int(Op.FLAT),) * CONTEXT
