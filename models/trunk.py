@@ -108,6 +108,7 @@ class _Past(nn.Module):
         self.norm = ChannelNorm(channels)
         self.asked = nn.Conv2d(channels, channels, 1)
         self.kept = nn.Conv2d(channels, 2 * channels, 1)
+        # Four axes, as a graph keeps it by name; of five, no stage could lay the channels innermost.
         self.ago = nn.Parameter(torch.zeros(1, taps * 2 * channels, 1, 1))
         self.out = nn.Conv2d(channels, channels, 1)
         nn.init.zeros_(self.out.weight)

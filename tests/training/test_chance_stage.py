@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
@@ -51,6 +53,19 @@ def test_the_odds_are_learnt_by_the_edge_layer_alone(this: Run) -> None:
     assert steps > 0 and taught < 0.5 * untaught
     changed = {name for name, weight in model.state_dict().items() if not torch.equal(weight, before[name])}
     assert changed and all(name.startswith("edge.") for name in changed)
+
+
+def test_some_copies_go_astray(this: Run) -> None:
+    told = []
+
+    class Watched(Platformer):
+        def go_astray(self, copies: npt.NDArray[np.bool_]) -> None:
+            told.append(copies.tolist())
+            super().go_astray(copies)
+
+    few = FEW.model_copy(update={"draws": 32})
+    gather(this.networks().dynamics, Watched, few, 0, make_accelerator("no"), lambda share, note: None)
+    assert told == [[False, False, False, True] * 2]
 
 
 def test_a_run_keeps_it_beside_the_network_that_it_was_learnt_for(this: Run) -> None:

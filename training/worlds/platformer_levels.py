@@ -211,7 +211,8 @@ def _begun(context: Sequence[int]) -> tuple[tuple[Op, float], ...] | None:
 
 def choices(context: Sequence[int], ground: int, top: int = TOP_ROW) -> tuple[tuple[Op, float], ...]:
     """What may follow the last six ops where the ground stands at row `ground`: ops with their probabilities. Where it
-    may rise above what the game allows, to row `top`, home doesn't draw it."""
+    may rise above what the game allows, to row `top`, home doesn't draw it. Where it has come above `top`, it may only go
+    down."""
     begun = _begun(context)
     if begun is not None:
         return begun
@@ -224,7 +225,7 @@ def choices(context: Sequence[int], ground: int, top: int = TOP_ROW) -> tuple[tu
         return ((Op.FLAT, 1.0),)
     options = list(_WEIGHTS)
     for op, step in _RISE.items():
-        if top <= ground + step <= BOTTOM_ROW:
+        if top <= ground + step <= BOTTOM_ROW or (ground < top and step > 0):
             nearer = top < TOP_ROW or abs(ground + step - HOME_ROW) < abs(ground - HOME_ROW)
             # Steps of two have room less often than those of one.
             options.append((op, (0.18 if nearer else 0.075) * (1 + abs(step))))

@@ -328,7 +328,7 @@ def test_hidden_ground_stays_hidden() -> None:
 
 
 def test_who_goes_astray_is_told_the_way_back() -> None:
-    world, beyond, wrong = Platformer(4), 0, 0
+    world, beyond, wrong, down, free = Platformer(4), 0, 0, 0, 0
     world.go_astray(np.array([True, True, False, False]))
     world.reset(seed=3)
     for tick in range(1500):
@@ -343,11 +343,16 @@ def test_who_goes_astray_is_told_the_way_back() -> None:
             if ground <= levels.TOP_ROW and len(chance.odds) > 1:
                 begun = 128 - ((int(world.camera[chance.copy]) + 127) // 8 * 8 - int(world.camera[chance.copy]))
                 assert not any((patch[:, 8 - begun] == look).all() for patch in chance.patches for look in shown)
-                beyond += ground < levels.TOP_ROW
+                if ground < levels.TOP_ROW:
+                    beyond += 1
+                    falling = [world.scenery.tiles[levels.RUNE + op][:, 0] for op in (levels.Op.DOWN1, levels.Op.DOWN2)]
+                    looks = [patch[:, 8 - begun] for patch in chance.patches]
+                    down += any((look == fall).all() for look in looks for fall in falling)
+                    free += len(chance.odds) > 2  # nothing was begun that must end first
             if chance.came is None:
                 wrong += 1
                 assert chance.copy < 2
-    assert beyond > 20 and wrong > 3
+    assert beyond > 20 and wrong > 3 and down == free > 5
 
 
 def test_what_chance_might_have_brought_is_told_as_it_comes() -> None:
