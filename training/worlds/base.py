@@ -139,8 +139,8 @@ class SimulatedWorld(VectorEnv[Frames, npt.NDArray[np.int64], Any]):
 
     def go_astray(self, copies: npt.NDArray[np.bool_]) -> None:
         """From their next level on, let those of the copies, bool [N], come to where the rules don't lead, but a
-        network's errors may; `chances` tells what should follow there. No part of snapshots. Nothing where a world knows
-        no such places."""
+        network's errors may; `chances` tells what should follow there. No part of snapshots. Nothing where a world
+        knows no such places."""
 
     def event_bit(self, name: str) -> int:
         """The mask bit of a named event."""

@@ -211,8 +211,7 @@ def _begun(context: Sequence[int]) -> tuple[tuple[Op, float], ...] | None:
 
 def choices(context: Sequence[int], ground: int, top: int = TOP_ROW) -> tuple[tuple[Op, float], ...]:
     """What may follow the last six ops where the ground stands at row `ground`: ops with their probabilities. Where it
-    may rise above what the game allows, to row `top`, home doesn't draw it. Where it has come above `top`, it may only go
-    down."""
+    may rise above what the game allows, to row `top`, home doesn't draw it. Above that it may only go down."""
     begun = _begun(context)
     if begun is not None:
         return begun
