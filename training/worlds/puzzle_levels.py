@@ -385,7 +385,7 @@ def _kept(board: Board, draw: random.Random) -> Level | None:
 
 
 def draw_board(draw: random.Random, begun: bytes = b"") -> Board:
-    """A board that keeps to the local rules of `generate_level`, drawn cell by cell; it may lack a box, a goal or a
+    """A board that keeps to the local rules of `generate_level`, drawn cell by cell; it may lack a
     solution. The kinds of its first cells in wipe order are those `begun`, which such a board must be able to have."""
     untold = KEY not in begun and len(begun) < _DIVIDER * SIDE  # whether it will be a locked one
     known = dict(zip(WIPE_ORDER, begun, strict=False))
