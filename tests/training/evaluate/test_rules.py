@@ -62,7 +62,8 @@ def test_a_box_that_vanishes_is_noticed(starts: list[Moment], perfect: Any) -> N
             assert isinstance(self.world, PuzzleWorld)
             self.steps = getattr(self, "steps", 0) + 1
             boxes = np.argwhere(self.world.state.cells == BOX)
-            if self.steps == 40 and len(boxes):
+            if self.steps >= 40 and len(boxes) and not hasattr(self, "stolen"):  # the first that is on no goal
+                self.stolen = boxes[0]
                 state = self.world.snapshot()
                 state["cells"][tuple(boxes[0])] = FLOOR
                 self.world.restore(state)
