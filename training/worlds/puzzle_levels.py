@@ -385,8 +385,8 @@ def _kept(board: Board, draw: random.Random) -> Level | None:
 
 
 def draw_board(draw: random.Random, begun: bytes = b"") -> Board:
-    """A board that keeps to the local rules of `generate_level`, drawn cell by cell; it may lack a
-    solution. The kinds of its first cells in wipe order are those `begun`, which such a board must be able to have."""
+    """A board that keeps to the local rules of `generate_level`, drawn cell by cell; it may lack a solution. Its first
+    cells in wipe order are of the kinds `begun`, which such a board must be able to have."""
     untold = KEY not in begun and len(begun) < _DIVIDER * SIDE  # whether it will be a locked one
     known = dict(zip(WIPE_ORDER, begun, strict=False))
     while True:
@@ -443,7 +443,7 @@ def _shares(cells: bytearray, cell: int, boxes: int, goals: int) -> list[tuple[i
     # begun there. The first box is as likely in each place of the last two columns.
     if boxes > goals and _fits(cells, cell, GOAL):
         shares.append((GOAL, 0.2 if last < 0 else 0.4 if last == 0 else max(0.6, 1 / _room(cells, cell, GOAL))))
-    if boxes <= goals and boxes < MOST_PAIRS and last <= 0 and _fits(cells, cell, BOX):
+    if boxes <= goals and boxes < MOST_PAIRS and _fits(cells, cell, BOX):
         if goals > boxes:
             shares.append((BOX, 0.35 if last < 0 else max(0.6, 1 / _room(cells, cell, BOX))))
         elif boxes or last < -1:

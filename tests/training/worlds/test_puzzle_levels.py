@@ -153,6 +153,17 @@ def test_chances_are_those_of_boards_that_begin_alike() -> None:
     assert KEY not in chances_after(locked[:second], locked[second], 0)
 
 
+def test_what_is_owed_must_come_where_it_can_come_last() -> None:
+    last = 0
+    for seed in range(150):
+        board = generate_level(seed).board
+        order = bytes(board.cells[cell] for cell in WIPE_ORDER)
+        rank = max(order.rindex(bytes([kind])) for kind in (BOX, GOAL))
+        told = chances_after(order[:rank], order[rank], seed)
+        last += told == {order[rank]: 1.0}
+    assert last > 5
+
+
 def test_what_is_owed_comes() -> None:
     draw = random.Random(11)
     assert all(board_is_well_formed(draw_board(draw)) for _ in range(3000))
