@@ -97,6 +97,24 @@ class Glimpse:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """Of N pictures, what is known before the next ones are composed. `fine` float [N,E,h,w]: of each patch, by what
+    lies near it; `features` float [N,E,h,w]: by all else, too; `scene` float [N,Q]: of the whole. The others are the
+    compositor's: `detail` and `marked` of the picture, `movement` since the one before."""
+
+    fine: Tensor
+    features: Tensor
+    scene: Tensor
+    detail: Tensor
+    marked: Tensor
+    movement: Tensor
+
+    def at(self, chosen: Tensor) -> Reading:
+        """Of the pictures with the numbers `chosen`, int64 [n]."""
+        return Reading(*(each[chosen] for each in vars(self).values()))
+
+
+@dataclass(frozen=True)
 class Prediction:
     """Of N pictures of P patches: what is known of each patch, `features` float [N,P,E], and the pixels."""
 
@@ -215,6 +233,13 @@ class DynamicsModel(nn.Module):
     ) -> tuple[Prediction, list[Tensor]]:
         """pictures uint8 [B,T,H,W] and the actions int64 [B,T] taken at them → the frames after, state. In training
         the compositor may be given `evidence`, float [N,P,D]; a teacher gives a glimpse of what comes."""
+        reading, rolled = self.read(pictures, actions, state, glimpse)
+        return self.compose(reading, evidence, glimpse), rolled
+
+    def read(
+        self, pictures: Tensor, actions: Tensor, state: list[Tensor], glimpse: Glimpse | None = None
+    ) -> tuple[Reading, list[Tensor]]:
+        """The first half of a step: what is known of the pictures uint8 [B,T,H,W] and what came before, state."""
         batch = pictures.shape[0]
         before = torch.cat([state[0].unsqueeze(1), pictures[:, :-1]], 1).flatten(0, 1)
         rolled = [pictures[:, -1]]
@@ -236,11 +261,18 @@ class DynamicsModel(nn.Module):
         features = self.after(fine + self.up(h))
         seen = self.scene(h)
         scene = torch.cat([action, seen.mean((2, 3)), seen.amax((2, 3))], 1)
+        return Reading(fine, features, scene, detail, marked, movement), rolled
+
+    def compose(self, reading: Reading, evidence: Tensor | None = None, glimpse: Glimpse | None = None) -> Prediction:
+        """The second half: the next pictures' pixels, and what their patches are named by."""
         known = glimpse.pixels if glimpse is not None else None
-        composition = self.compositor(features, detail, scene, marked, movement, evidence, known)
+        features, scene = reading.features, reading.scene
+        composition = self.compositor(
+            features, reading.detail, scene, reading.marked, reading.movement, evidence, known
+        )
         if self.odds is not None:
-            features = features + self.odds(fine, scene)
-        return Prediction(features.flatten(2).transpose(1, 2), composition), rolled
+            features = features + self.odds(reading.fine, scene)
+        return Prediction(features.flatten(2).transpose(1, 2), composition)
 
     def logits(self, features: Tensor, mixtures: Tensor) -> Tensor:
         """Of the codes, for some patches: features float [...,E] and the composed pixels' probabilities float

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,8 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from engine.atomic import whole_file
-from models.dynamics import DynamicsModel
+from models.dynamics import DynamicsModel, Reading
 from models.manifest import BadInput
-from models.odds import EdgeBlock, SurroundingsBlock
 from training.policies import make_policy
 from training.preset import ChancePreset, Preset
 from training.progress import progress_line
@@ -35,11 +34,23 @@ from training.worlds.registry import world_class
 
 NAME = "chance"
 SEEN = 8  # ticks before a copy's draws count: the network has seen a few by then
-HELD_OUT = 4  # the last draws, one of so many, aren't learnt from: half choose when to stop, half are reported on
+HELD_OUT = 8  # the last draws, one of so many, aren't learnt from: half choose when to stop, half are reported on
 PATIENCE = 500  # ticks without a choice that the network has codes for
 PLAYER = "expert"  # gets on
 ASTRAY = 4  # one copy of so many goes where the rules don't lead: what is drawn wrongly once must not lead on and on
 RESTART = 2000  # ticks after which all begin anew, should some be stuck
+
+
+@dataclass(frozen=True)
+class Distance:
+    """Mean nats from the odds, of draws that leave a choice and of those that are certain; None of none."""
+
+    choice: float | None
+    certain: float | None
+
+    def __str__(self) -> str:
+        shown = ("-" if each is None else f"{each:.4f}" for each in (self.choice, self.certain))
+        return "{} where there is a choice, {} where there is none".format(*shown)
 
 
 @dataclass(frozen=True)
@@ -78,15 +89,12 @@ def train_chance(
         model.to(accelerator.device).eval()
         with progress_line(NAME) as line:
             draws = gather(model, simulated, preset.chance, preset.seed, accelerator, line.update)
-            steps, (before, after) = learn(model, draws, preset.chance, preset.seed)
-            line.update(
-                1.0, f"{len(draws)} draws  {before:.4f} to {after:.4f} nats from the odds where there is a choice"
-            )
+            steps, before, after = learn(model, draws, preset.chance, preset.seed)
+            line.update(1.0, f"{len(draws)} draws  nats from the odds: {before} before, {after} now")
         assert model.odds is not None
         state = {
             "layer": model.odds.state_dict(),
             "origin": origin,
-            "nats": (before, after),
             "step": steps,
             "elapsed": time.monotonic() - began,
             "device": device_name(accelerator.device),
@@ -132,85 +140,82 @@ def gather(
     accelerator: Accelerator,
     report: Callable[[float, str], None],
 ) -> Draws:
-    """Play the simulator with the network looking on, until `preset.draws` patches have come of which the world can
-    tell the odds. `report` is told the share done and a note. Raises BadInput where the codebook can't show what may
-    come, or more may come than the preset has room for."""
+    """Play the simulator with the network looking on, until `preset.choices` patches have come that the world might
+    have drawn otherwise; some that it might not are kept beside them. `report` is told the share done and a note.
+    Raises BadInput where the codebook can't show what may come, or more may come than the preset has room for."""
     layer = model.odds
     assert layer is not None
-    shown: dict[str, Tensor] = {}
-
-    def look(layer: EdgeBlock | SurroundingsBlock, seen: tuple[Tensor, Tensor]) -> None:
-        shown["fine"], shown["scene"] = seen[0][..., -layer.columns :], seen[1]
-
     copies, player = preset.copies, make_policy(PLAYER, np.random.default_rng([seed, 1]))
+    toss = np.random.default_rng([seed, 2])
     played = world(copies)
     played.go_astray(np.arange(copies) % ASTRAY == ASTRAY - 1)
     book = {patch.cpu().numpy().tobytes(): code for code, patch in enumerate(model.book)}
     parts: list[Draws] = []
-    count, tick, last = 0, 0, 0  # `last` is the tick of the last choice
+    choices, certain, tick, last = 0, 0, 0, 0  # met so far; `last` is the tick of the last choice
     beyond = model.config.grid[1] - layer.columns
-    hook = layer.register_forward_pre_hook(look)
-    try:
-        while count < preset.draws:
-            if tick % RESTART == 0:
-                frames, _ = played.reset(seed=seed * 1_000_000 + tick)
-                state = model.initial_state(copies, accelerator.device)
-            pressed = player.act(played)
-            pictures = torch.from_numpy(np.ascontiguousarray(frames)).to(accelerator.device)[:, None]
-            actions = torch.from_numpy(pressed).to(accelerator.device)[:, None]
-            prediction, state = model(pictures, actions, state)  # in float32, as it will be played
-            frames, *_ = played.step(pressed)
-            tick += 1
-            told = [one for one in played.chances() if tick % RESTART > SEEN and one.column >= beyond]
-            known = [one for one in told if _codes(one, book) is not None]
-            if any(len(one.odds) > 1 for one in known):
-                last = tick
-            elif tick - last > PATIENCE:
-                raise BadInput(f"{NAME}: codebook: expected codes of what may come in, found none in {PATIENCE} ticks")
-            if not known:
-                continue
-            rows = torch.tensor([one.copy for one in known], device=accelerator.device)
-            row, column = torch.tensor([(one.row, one.column) for one in known], device=accelerator.device).T
-            place = torch.stack([row, column - beyond], 1)
-            fine, scene = shown["fine"][rows], shown["scene"][rows]
-            added = _at(layer(fine, scene), place)
-            if (most := max(len(one.odds) for one in known)) > preset.most:
-                raise BadInput(f"preset: chance.most: expected at least {most}, got {preset.most}")
-            codes, odds = zip(*(_codes(one, book) or ((), ()) for one in known), strict=True)
-            parts.append(
-                Draws(
-                    fine.half().cpu(),
-                    scene.cpu(),
-                    place.cpu(),
-                    (prediction.features[rows, row * model.config.grid[1] + column] - added).cpu(),
-                    prediction.composition.mixture((rows, row, column)).cpu(),
-                    _padded([torch.tensor(each) for each in codes], preset.most),
-                    _padded([torch.tensor(each, dtype=torch.float32) for each in odds], preset.most),
-                )
-            )
-            count += len(known)
-            report(0.9 * min(count / preset.draws, 1.0), f"{count} draws in {tick * copies} frames")
-    finally:
-        hook.remove()
+    while choices < preset.choices:
+        if tick % RESTART == 0:
+            frames, _ = played.reset(seed=seed * 1_000_000 + tick)
+            state = model.initial_state(copies, accelerator.device)
+        pressed = player.act(played)
+        pictures = torch.from_numpy(np.ascontiguousarray(frames)).to(accelerator.device)[:, None]
+        actions = torch.from_numpy(pressed).to(accelerator.device)[:, None]
+        reading, state = model.read(pictures, actions, state)  # in float32, as it will be played
+        frames, *_ = played.step(pressed)
+        tick += 1
+        told = [one for one in played.chances() if tick % RESTART > SEEN and one.column >= beyond]
+        known = [one for one in told if _codes(one, book) is not None]
+        open_ = sum(_leaves_choice(one) for one in known)
+        choices, certain = choices + open_, certain + len(known) - open_
+        if open_:
+            last = tick
+        elif tick - last > PATIENCE:
+            raise BadInput(f"{NAME}: codebook: expected codes of what may come in, found none in {PATIENCE} ticks")
+        share = preset.certain * choices / max(certain, 1)
+        kept = [one for one in known if _leaves_choice(one) or toss.random() < share]
+        if kept:
+            parts.append(_draws(model, reading, kept, book, preset.most))
+        report(0.9 * min(choices / preset.choices, 1.0), f"{choices} choices in {tick * copies} frames")
     return Draws(*(torch.cat(each) for each in zip(*(vars(part).values() for part in parts), strict=True)))
 
 
-def learn(model: DynamicsModel, draws: Draws, preset: ChancePreset, seed: int) -> tuple[int, tuple[float, float]]:
+def _draws(model: DynamicsModel, reading: Reading, met: Sequence[Chance], book: dict[bytes, int], most: int) -> Draws:
+    """What is kept of a tick. Raises BadInput."""
+    layer = model.odds
+    assert layer is not None
+    if (wanted := max(len(one.odds) for one in met)) > most:
+        raise BadInput(f"preset: chance.most: expected at least {wanted}, got {most}")
+    device = reading.fine.device
+    copy, row, column = torch.tensor([(one.copy, one.row, one.column) for one in met], device=device).T
+    theirs = reading.at(copy)  # only these are composed: that is most of the work
+    number = torch.arange(len(met), device=device)
+    codes, odds = zip(*(_codes(one, book) or ((), ()) for one in met), strict=True)
+    return Draws(
+        theirs.fine[..., -layer.columns :].half().cpu(),
+        theirs.scene.cpu(),
+        torch.stack([row, column - (model.config.grid[1] - layer.columns)], 1).cpu(),
+        theirs.features[number, :, row, column].cpu(),
+        model.compose(theirs).composition.mixture((number, row, column)).cpu(),
+        _padded([torch.tensor(each) for each in codes], most),
+        _padded([torch.tensor(each, dtype=torch.float32) for each in odds], most),
+    )
+
+
+def learn(model: DynamicsModel, draws: Draws, preset: ChancePreset, seed: int) -> tuple[int, Distance, Distance]:
     """Fit the layer of odds to them. Returns steps, and how far from the odds the probabilities were before and are
-    after, in nats: of held-out draws that leave a choice. Others that are held out choose the epoch; none may be the
-    best."""
+    after, of held-out draws. Others that are held out choose the epoch; none may be the best."""
     layer = model.odds
     assert layer is not None
     model.cpu()
     generator = torch.Generator().manual_seed(seed)
     count = len(draws) // HELD_OUT  # the last ones: what comes at one time looks alike
     learnt, chosen_by, reported = torch.arange(len(draws)).tensor_split([len(draws) - count, len(draws) - count // 2])
-    reported = reported[draws.odds[reported].count_nonzero(1) > 1]
     _, looks = torch.unique(model.book, dim=0, return_inverse=True)
     model.settle()
     parameters = list(layer.parameters())
     adam = torch.optim.AdamW(parameters, lr=preset.learning_rate, weight_decay=preset.weight_decay)
-    before, best = _mean_nats(model, draws.at(reported), looks), _mean_nats(model, draws.at(chosen_by), looks)
+    before = _distance(model, draws.at(reported), looks)
+    best = float(_each_nats(model, draws.at(chosen_by), looks).mean())
     kept = {name: value.clone() for name, value in layer.state_dict().items()}
     batch = min(preset.batch, len(learnt))
     steps, step = preset.epochs * (len(learnt) // batch), 0
@@ -224,13 +229,13 @@ def learn(model: DynamicsModel, draws: Draws, preset: ChancePreset, seed: int) -
                 parameter.grad = slope
             adam.step()
             step += 1
-        after = _mean_nats(model, draws.at(chosen_by), looks)
-        if after < best:
-            best, kept = after, {name: value.clone() for name, value in layer.state_dict().items()}
+        now = float(_each_nats(model, draws.at(chosen_by), looks).mean())
+        if now < best:
+            best, kept = now, {name: value.clone() for name, value in layer.state_dict().items()}
     layer.load_state_dict(kept)
-    after = _mean_nats(model, draws.at(reported), looks)
+    after = _distance(model, draws.at(reported), looks)
     model.settled = None
-    return steps, (before, after)
+    return steps, before, after
 
 
 def nats(model: DynamicsModel, draws: Draws, looks: Tensor) -> Tensor:
@@ -247,10 +252,19 @@ def nats(model: DynamicsModel, draws: Draws, looks: Tensor) -> Tensor:
     return (draws.odds * (draws.odds.clamp_min(1e-9).log() - told)).sum(-1)
 
 
+def _distance(model: DynamicsModel, draws: Draws, looks: Tensor) -> Distance:
+    far, choice = _each_nats(model, draws, looks), draws.odds.count_nonzero(1) > 1
+    return Distance(*(float(far[which].mean()) if which.any() else None for which in (choice, ~choice)))
+
+
 @torch.no_grad()
-def _mean_nats(model: DynamicsModel, draws: Draws, looks: Tensor) -> float:
+def _each_nats(model: DynamicsModel, draws: Draws, looks: Tensor) -> Tensor:
     some = torch.arange(len(draws)).split(512)
-    return float(torch.cat([nats(model, draws.at(each), looks) for each in some]).mean())
+    return torch.cat([nats(model, draws.at(each), looks) for each in some])
+
+
+def _leaves_choice(chance: Chance) -> bool:
+    return bool(np.count_nonzero(chance.odds) > 1)
 
 
 def _codes(chance: Chance, book: dict[bytes, int]) -> tuple[list[int], list[float]] | None:

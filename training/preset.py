@@ -21,13 +21,14 @@ class _Strict(BaseModel):
 
 
 class DataPreset(_Strict):
-    """How much to simulate. `rare_share` of the windows lie over rare events (see `Windows`), where those that `rarity`
-    names count as so rare, 1 the rarest, however many there are, and those that `early` names come at the window's
-    beginning."""
+    """How much to simulate, in a share `astray` of the copies where the rules don't lead but a network's errors may.
+    `rare_share` of the windows lie over rare events (see `Windows`), where those that `rarity` names count as so rare,
+    1 the rarest, however many there are, and those that `early` names come at the window's beginning."""
 
     frames: Count
     num_envs: Count = 32
     episode_ticks: Count = 512
+    astray: Share = 0.0
     rare_share: Share = 0.4
     rarity: dict[str, Share] = {}
     early: tuple[str, ...] = ()
@@ -120,10 +121,12 @@ class DynamicsPreset(_Strict):
 
 
 class ChancePreset(_Strict):
-    """The chance stage, of a world that knows its odds and a dynamics model with a layer for them: `draws` are met in
-    play of so many `copies`, then learnt from in `epochs`. A draw may be among `most` codes."""
+    """The chance stage, of a world that knows its odds and a dynamics model with a layer for them: so many `choices`
+    are met in play of `copies`, then learnt from in `epochs`, beside each of them about `certain` patches that leave
+    none, at most. A choice may be among `most` codes."""
 
-    draws: Annotated[int, Field(ge=32)] = 8000
+    choices: Annotated[int, Field(ge=32)] = 4000
+    certain: Annotated[float, Field(ge=0)] = 1.0
     copies: Count = 16
     most: Count = 16
     epochs: Count = 30

@@ -141,7 +141,7 @@ class Platformer(SimulatedWorld):
         self._bits = {name: np.uint32(self.event_bit(name)) for name in self.event_names}
         self._events = np.zeros(num_envs, np.uint32)
         self._planner = Planner(num_envs, self.actions)
-        self._tops = np.full(num_envs, levels.TOP_ROW)
+        self._astray = np.zeros(num_envs, np.bool_)
         self._reset_copies(np.arange(num_envs, dtype=np.int64))
 
     @property
@@ -199,7 +199,7 @@ class Platformer(SimulatedWorld):
 
     def _ops_of(self, copy: int) -> bytes:
         """The ops of a copy's current level: a pure function of its stream and level index."""
-        return levels.level(int(self.current_level_seeds[copy]), self.gravity, int(self._tops[copy]))
+        return levels.level(int(self.current_level_seeds[copy]), self.gravity, bool(self._astray[copy]))
 
     # --- new ground ------------------------------------------------------------------------------------------------
 
@@ -280,7 +280,7 @@ class Platformer(SimulatedWorld):
             self._draw_columns(self._copies, np.full(self.num_envs, slot))
 
     def go_astray(self, copies: Flags) -> None:
-        self._tops = np.where(copies, levels.ASTRAY_ROW, levels.TOP_ROW)
+        self._astray = np.array(copies, np.bool_)
 
     def chances(self) -> list[Chance]:
         """The runes that have begun to come in, each looks as its first pixels say; where none has, what is at the edge

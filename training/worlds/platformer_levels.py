@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -28,7 +28,8 @@ FRIEZE = 15  # the row of runes
 BIOMES = 3  # grass, stone, candy
 TOP_ROW, BOTTOM_ROW = 9, 13  # the ground's surface stays between these rows
 HOME_ROW = 12  # where levels begin and flags stand
-ASTRAY_ROW = 6  # as high as it gets in levels gone astray
+ASTRAY_ROWS = 6, 14  # of levels gone astray
+STRAY = 0.08  # of their runes: any, whether the grammar has it there or not
 POLE_ROWS = 5
 
 EMPTY = 0
@@ -182,30 +183,31 @@ def _run_length(context: Sequence[int], op: Op) -> int:
     return length
 
 
+# How likely one more of the same follows as many as there are, and then plain ground.
+_MORE: dict[Op, tuple[float, ...]] = {
+    Op.PIT: (0.65, 0.4, 0.0),
+    Op.SPIKE: (0.3, 0.0),
+    Op.PLANK: (1.0, 1.0, 0.6, 0.5, 0.0),
+    Op.BRICK: (1.0, 0.5, 0.3, 0.0),
+    Op.BLOCK: (0.6, 0.5, 0.0),
+}
+
+
 def _begun(context: Sequence[int]) -> tuple[tuple[Op, float], ...] | None:
     """Continuations of something that the last columns began; None where they began nothing."""
     last, run = Op(context[-1]), _run_length(context, Op(context[-1]))
     flat = ((Op.FLAT, 1.0),)
-    if last is Op.PIT:
-        more = (0.65, 0.4, 0.0)[run - 1]
-    elif last is Op.SPIKE:
-        more = (0.3, 0.0)[run - 1]
-    elif last is Op.PLANK:
-        more = (1.0, 1.0, 0.6, 0.5, 0.0)[run - 1]
-    elif last is Op.BRICK:
-        more = (1.0, 0.5, 0.3, 0.0)[run - 1]
-    elif last is Op.BLOCK:
-        more = (0.6, 0.5, 0.0)[run - 1]
-    elif last is Op.COIN_HIGH:
+    if last is Op.COIN_HIGH:
         return ((Op.COIN_HIGH, 1.0),) if run == 1 else ((Op.COIN_LOW, 1.0),)
-    elif last is Op.COIN_LOW:
+    if last is Op.COIN_LOW:
         if run == 1 and context[-2] == Op.COIN_HIGH:
             return flat
         return ((Op.COIN_LOW, 0.5), (Op.COIN_HIGH, 0.5)) if run == 1 else ((Op.COIN_LOW, 1.0),) if run == 2 else flat
-    elif last in CALM:
+    if last in CALM:
         return None
-    else:
+    if last not in _MORE:
         return flat
+    more = _MORE[last][min(run, len(_MORE[last])) - 1]
     return ((last, more), (Op.FLAT, 1.0 - more))
 
 
@@ -263,21 +265,29 @@ SHORTEST, LONGEST = 19, 240
 _LEAD = 3  # plain columns after a flag
 
 
-def _attempt(chances: list[float], top: int = TOP_ROW) -> list[int] | None:
-    """One draw from the grammar; None where no flag came in time."""
+def _attempt(chances: Sequence[float], strays: Sequence[float] | None = None) -> list[int] | None:
+    """One draw from the grammar, by numbers in [0,1); None where no flag came in time. With as many `strays` it goes
+    astray: a few of them put any rune in the place of the grammar's that stays on the screen. A flag where the ground
+    isn't at home ends no level then."""
+    top = TOP_ROW if strays is None else ASTRAY_ROWS[0]
     ops: list[int] = [Op.FLAT] * _LEAD
     context = (int(Op.FLAT),) * CONTEXT
-    ground = HOME_ROW
-    for chance in chances:
+    ground, since = HOME_ROW, _LEAD  # columns since the last flag
+    for chance, stray in zip(chances, strays or repeat(1.0, len(chances)), strict=True):
         bounds, options = _cumulative(context, ground, top)
         op = options[min(bisect_right(bounds, chance), len(options) - 1)]
-        if op is Op.FLAG and len(ops) + 1 < SHORTEST:
+        if stray < STRAY:
+            any_op = Op(int(stray / STRAY * len(Op)))
+            op = any_op if ASTRAY_ROWS[0] <= ground + _RISE.get(any_op, 0) <= ASTRAY_ROWS[1] else op
+        if since < _LEAD or (op is Op.FLAG and since + 1 < SHORTEST):
             op = Op.FLAT  # drawing the whole level again would favour those that keep away from home
         ground += _RISE.get(op, 0)
         ops.append(int(op))
-        context = (*context[1:], int(op))
-        if op is Op.FLAG:
+        context, since = (*context[1:], int(op)), since + 1
+        if op is Op.FLAG and ground == HOME_ROW:
             return ops
+        if op is Op.FLAG:
+            context, since = (int(Op.FLAT),) * CONTEXT, 0
     return None
 
 
@@ -293,14 +303,15 @@ def columns_of(ops: Sequence[int], biome: int) -> list[bytes]:
 
 
 @lru_cache(maxsize=4096)
-def level(seed: int, gravity: Gravity = EARTH, top: int = TOP_ROW) -> bytes:
-    """The ops of level `seed`, flag last, whose ground rises to row `top` at most. Draws that come out too long,
-    impassable or of another split are drawn again: a level belongs to one split alone, by its checksum, so that none is
-    measured on that was trained on."""
+def level(seed: int, gravity: Gravity = EARTH, astray: bool = False) -> bytes:
+    """The ops of level `seed`, flag last, by the grammar or gone `astray`. Draws that come out too long, impassable or
+    of another split are drawn again: a level belongs to one split alone, by its checksum, so that none is measured on
+    that was trained on."""
     share = next((i for i, seeds in enumerate(SPLITS.values()) if seed in seeds), 0)
     for attempt in range(1000):
         draws = np.random.Generator(np.random.Philox(key=[seed, attempt]))
-        ops = _attempt(draws.random(LONGEST - _LEAD).tolist(), top)
+        chances = draws.random(LONGEST - _LEAD).tolist()
+        ops = _attempt(chances, draws.random(len(chances)).tolist() if astray else None)
         if ops is None or crc32(bytes(ops)) % len(SPLITS) != share:
             continue
         if _passable(columns_of([*ops, *[Op.FLAT] * 4], 0), 8, (HOME_ROW * 8) - BODY_HEIGHT, gravity):

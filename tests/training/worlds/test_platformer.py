@@ -336,7 +336,7 @@ def test_who_goes_astray_is_told_the_way_back() -> None:
         for chance in world.chances():
             newest = world.tiles[chance.copy, (int(world.camera[chance.copy]) + 127) // 8 % RING]
             ground = levels.surface(newest.tobytes())[0]
-            assert ground >= (levels.ASTRAY_ROW if chance.copy < 2 else levels.TOP_ROW)
+            assert ground >= (levels.ASTRAY_ROWS[0] if chance.copy < 2 else levels.TOP_ROW)
             assert chance.odds.sum() == pytest.approx(1)
             rising = [levels.RUNE + op for op in (levels.Op.UP1, levels.Op.UP2)]
             shown = [world.scenery.tiles[kind][:, 0] for kind in rising]  # told by the first pixels

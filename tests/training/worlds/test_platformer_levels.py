@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from zlib import crc32
 
 import numpy as np
@@ -154,3 +155,26 @@ def test_levels_are_seldom_drawn_again() -> None:
     rng = np.random.default_rng(5)
     drawn = [levels._attempt(rng.random(levels.LONGEST - 3).tolist()) for _ in range(400)]
     assert sum(ops is None for ops in drawn) <= 8
+
+
+def test_levels_gone_astray_lead_anywhere_on_the_screen_and_home() -> None:
+    rows, against, flags_off_home, total = set(), 0, 0, 0
+    for seed in range(60):
+        ops = levels.level(seed, astray=True)
+        assert ops != levels.level(seed) and crc32(ops) % len(SPLITS) == 0
+        past, ground = [int(Op.FLAT)] * 30 + [int(Op.FLAG)], levels.HOME_ROW
+        for op in ops:
+            told = levels.may_follow(past[-29:], ground)  # must tell something after whatever came
+            assert sum(told.values()) == pytest.approx(1)
+            against += op not in told
+            flags_off_home += op == levels.Op.FLAG and ground != levels.HOME_ROW
+            ground += levels._RISE.get(levels.Op(op), 0)
+            rows.add(ground)
+            past.append(op)
+        total += len(ops)
+        flags = [at for at, op in enumerate(ops) if op == levels.Op.FLAG]
+        assert ground == levels.HOME_ROW and flags[-1] == len(ops) - 1
+        assert all(b - a >= levels.SHORTEST for a, b in pairwise([-1, *flags])), "one flag on the screen at a time"
+        assert levels.level_is_passable(tiles_of([*ops, *[Op.FLAT] * 4]), (8, levels.HOME_ROW * 8 - levels.BODY_HEIGHT))
+    assert min(rows) == levels.ASTRAY_ROWS[0] and max(rows) == levels.ASTRAY_ROWS[1]
+    assert 0.03 < against / total < 0.12 and flags_off_home > 5
