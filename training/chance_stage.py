@@ -89,7 +89,7 @@ def train_chance(
         model.to(accelerator.device).eval()
         with progress_line(NAME) as line:
             draws = gather(model, simulated, preset.chance, preset.seed, accelerator, line.update)
-            steps, before, after = learn(model, draws, preset.chance, preset.seed)
+            steps, before, after = learn(model, draws, preset.chance, preset.seed, line.update)
             line.update(1.0, f"{len(draws)} draws  nats from the odds: {before} before, {after} now")
         assert model.odds is not None
         state = {
@@ -175,7 +175,7 @@ def gather(
         kept = [one for one in known if _leaves_choice(one) or toss.random() < share]
         if kept:
             parts.append(_draws(model, reading, kept, book, preset.most))
-        report(0.9 * min(choices / preset.choices, 1.0), f"{choices} choices in {tick * copies} frames")
+        report(0.5 * min(choices / preset.choices, 1.0), f"{choices} choices in {tick * copies} frames")
     return Draws(*(torch.cat(each) for each in zip(*(vars(part).values() for part in parts), strict=True)))
 
 
@@ -201,7 +201,9 @@ def _draws(model: DynamicsModel, reading: Reading, met: Sequence[Chance], book: 
     )
 
 
-def learn(model: DynamicsModel, draws: Draws, preset: ChancePreset, seed: int) -> tuple[int, Distance, Distance]:
+def learn(
+    model: DynamicsModel, draws: Draws, preset: ChancePreset, seed: int, report: Callable[[float, str], None]
+) -> tuple[int, Distance, Distance]:
     """Fit the layer of odds to them. Returns steps, and how far from the odds the probabilities were before and are
     after, of held-out draws. Others that are held out choose the epoch; none may be the best."""
     layer = model.odds
@@ -230,6 +232,7 @@ def learn(model: DynamicsModel, draws: Draws, preset: ChancePreset, seed: int) -
             adam.step()
             step += 1
         now = float(_each_nats(model, draws.at(chosen_by), looks).mean())
+        report(0.5 + 0.5 * step / max(steps, 1), f"step {step}  {now:.4f} nats from the odds")
         if now < best:
             best, kept = now, {name: value.clone() for name, value in layer.state_dict().items()}
     layer.load_state_dict(kept)

@@ -21,14 +21,13 @@ class _Strict(BaseModel):
 
 
 class DataPreset(_Strict):
-    """How much to simulate, in a share `astray` of the copies where the rules don't lead but a network's errors may.
-    `rare_share` of the windows lie over rare events (see `Windows`), where those that `rarity` names count as so rare,
-    1 the rarest, however many there are, and those that `early` names come at the window's beginning."""
+    """How much to simulate. `rare_share` of the windows lie over rare events (see `Windows`), where those that `rarity`
+    names count as so rare, 1 the rarest, however many there are, and those that `early` names come at the window's
+    beginning."""
 
     frames: Count
     num_envs: Count = 32
     episode_ticks: Count = 512
-    astray: Share = 0.0
     rare_share: Share = 0.4
     rarity: dict[str, Share] = {}
     early: tuple[str, ...] = ()

@@ -63,7 +63,6 @@ class Run:
                 seed=self.preset.seed,
                 num_envs=data.num_envs,
                 episode_ticks=data.episode_ticks,
-                astray=data.astray,
                 progress=lambda report: line.update(report.frames / report.target, report.note),
                 processes=os.cpu_count() or 1,
             )

@@ -51,7 +51,7 @@ def test_the_odds_are_learnt_by_the_edge_layer_alone(this: Run) -> None:
     open_ = int((draws.odds.count_nonzero(1) > 1).sum())
     assert FEW.choices <= open_ < FEW.choices + FEW.copies
     assert len(draws) - open_ == pytest.approx(FEW.certain * open_, rel=0.2), "so many certain ones beside each"
-    steps, untaught, taught = learn(model, draws, FEW, 0)
+    steps, untaught, taught = learn(model, draws, FEW, 0, lambda share, note: None)
     assert steps > 0 and untaught.choice and untaught.certain and taught.choice is not None
     assert taught.choice < 0.5 * untaught.choice
     assert taught.certain is not None and taught.certain < untaught.certain

@@ -74,7 +74,6 @@ def plan(
     episode_ticks: int = 512,
     segment_ticks: int = 128,
     policy: str = "mixture",
-    astray: float = 0.0,
 ) -> DataSetCard:
     """The card to collect by. A folder that was begun keeps its sizes and its target may only grow. Raises BadInput."""
     for name, value in (
@@ -103,7 +102,6 @@ def plan(
         copies=copies,
         episode_ticks=episode_ticks if copies > 1 else min(episode_ticks, frames),
         segment_ticks=segment_ticks,
-        astray=astray,
         frames=frames,
         actions=tuple(action.value for action in world.actions),
         event_names=world.event_names,
@@ -112,7 +110,7 @@ def plan(
     if not (out / CARD_NAME).exists():
         return card
     begun = read_card(out, world.version)
-    for field in ("world", "split", "seed", "policy", "astray", "actions", "event_names", "picture_shape"):
+    for field in ("world", "split", "seed", "policy", "actions", "event_names", "picture_shape"):
         was, wanted = getattr(begun, field), getattr(card, field)
         if was != wanted:
             raise BadInput(f"{out / CARD_NAME}: {field}: expected {wanted}, the folder was begun with {was}")
@@ -129,18 +127,16 @@ def collect(
     episode_ticks: int = 512,
     segment_ticks: int = 128,
     policy: str = "mixture",
-    astray: float = 0.0,
     progress: OnShard | None = None,
     processes: int = 1,
 ) -> CollectReport:
     """Play `frames` transitions (rounded up to whole shards) into `out`, going on where an earlier run stopped, in so
-    many `processes`: what is played doesn't hang on them. `astray` is the share of the copies that play where the
-    rules don't lead, where a world knows such places.
+    many `processes`: what is played doesn't hang on them.
 
     `progress` is called after every shard. A keyboard interrupt ends the run with the shards that
     are whole. Raises BadInput.
     """
-    card = plan(world_name, frames, out, split, seed, num_envs, episode_ticks, segment_ticks, policy, astray)
+    card = plan(world_name, frames, out, split, seed, num_envs, episode_ticks, segment_ticks, policy)
     write_card(out, card)
     for stale in out.glob(f".*{TEMPORARY}"):
         stale.unlink()
@@ -204,7 +200,6 @@ def play_shard(card: DataSetCard, number: int) -> list[PackedSegment]:
     world = make_world(card.world, card.copies, card.split)
     policy = make_policy(card.policy, rng)
     seeds = rng.integers(1 << 31, size=card.copies)
-    world.go_astray(np.arange(card.copies) >= round(card.copies * (1 - card.astray)))
     world.reset(seed=seeds.tolist())
     stuck = np.zeros(card.copies, np.int64)
     begun = np.zeros(card.copies, np.int64)  # tick of the shard at which the copy's episode began

@@ -29,7 +29,6 @@ class DataSetCard(BaseModel):
     copies: Annotated[int, Field(ge=1)]
     episode_ticks: Annotated[int, Field(ge=1)]
     segment_ticks: Annotated[int, Field(ge=1)]
-    astray: Annotated[float, Field(ge=0, le=1)] = 0.0  # share of the copies, the last ones, that go astray
     frames: Annotated[int, Field(ge=1)]
     actions: Annotated[tuple[str, ...], Field(min_length=1, max_length=256)]
     event_names: Annotated[tuple[str, ...], Field(max_length=32)]

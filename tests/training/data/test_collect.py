@@ -68,20 +68,6 @@ def test_a_longer_run_keeps_what_is_there(tmp_path: Path) -> None:
     assert contents(tmp_path / "short") == contents(tmp_path / "long")
 
 
-def test_the_last_copies_go_astray(tmp_path: Path) -> None:
-    plays = {}
-    for astray in (0.0, 0.25):
-        out, held = tmp_path / str(astray), {"num_envs": 4, "episode_ticks": 256, "policy": "expert"}
-        collect("platformer", 4 * 256, out, astray=astray, **held)
-        card = read_card(out)
-        assert card.astray == astray
-        plays[astray] = [episode.frames for path in shard_paths(out) for episode in read_episodes(path, card)]
-    assert len(plays[0.0]) == len(plays[0.25]) == 4
-    assert [(a == b).all() for a, b in zip(plays[0.0], plays[0.25], strict=True)] == [True, True, True, False]
-    with pytest.raises(BadInput, match=r"astray: expected 0\.0"):
-        collect("platformer", 4 * 256, tmp_path / "0.25", **held)
-
-
 def test_an_interrupt_keeps_whole_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     play = module.play_shard
 
