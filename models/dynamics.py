@@ -99,8 +99,8 @@ class Glimpse:
 @dataclass(frozen=True)
 class Reading:
     """Of N pictures, what is known before the next ones are composed. `fine` float [N,E,h,w]: of each patch, by what
-    lies near it; `features` float [N,E,h,w]: by all else, too; `scene` float [N,Q]: of the whole. The others are the
-    compositor's: `detail` and `marked` of the picture, `movement` since the one before."""
+    lies near it; `features` float [N,E,h,w]: by all else, too; `scene` float [N,Q]: of the whole. The others are for
+    the compositor: `detail` float [N,F,H/4,W/4], `marked` uint8 [N,H,W], `movement` float [N,2·shifts,h,w]."""
 
     fine: Tensor
     features: Tensor
@@ -239,7 +239,8 @@ class DynamicsModel(nn.Module):
     def read(
         self, pictures: Tensor, actions: Tensor, state: list[Tensor], glimpse: Glimpse | None = None
     ) -> tuple[Reading, list[Tensor]]:
-        """The first half of a step: what is known of the pictures uint8 [B,T,H,W] and what came before, state."""
+        """The first half of a step: what is known of the pictures uint8 [B,T,H,W], by the actions int64 [B,T] taken at
+        them and what came before → of N = B·T pictures, state. Of the glimpse it takes `detail`."""
         batch = pictures.shape[0]
         before = torch.cat([state[0].unsqueeze(1), pictures[:, :-1]], 1).flatten(0, 1)
         rolled = [pictures[:, -1]]
@@ -264,7 +265,8 @@ class DynamicsModel(nn.Module):
         return Reading(fine, features, scene, detail, marked, movement), rolled
 
     def compose(self, reading: Reading, evidence: Tensor | None = None, glimpse: Glimpse | None = None) -> Prediction:
-        """The second half: the next pictures' pixels, and what their patches are named by."""
+        """The second half: the next pictures' pixels, and what their patches are named by. `evidence` float [N,P,D]; of
+        the glimpse, the one that `read` was given, it takes `pixels`."""
         known = glimpse.pixels if glimpse is not None else None
         features, scene = reading.features, reading.scene
         composition = self.compositor(

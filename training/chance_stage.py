@@ -54,6 +54,21 @@ class Distance:
 
 
 @dataclass(frozen=True)
+class _Known:
+    """A chance of the world's whose outcomes have codes: copy, row and column of the patch, codes and their odds."""
+
+    copy: int
+    row: int
+    column: int
+    codes: list[int]
+    odds: list[float]
+
+    @property
+    def leaves_choice(self) -> bool:
+        return sum(odds > 0 for odds in self.odds) > 1
+
+
+@dataclass(frozen=True)
 class Draws:
     """N draws: what the layer of odds is shown, `fine` float16 [N,C,h,W] of the last columns that it looks at, and
     `scene` float [N,Q]; what is known of the patch without it, `features` float [N,E] and `mixture` float [N,S,C]; its
@@ -95,6 +110,7 @@ def train_chance(
         state = {
             "layer": model.odds.state_dict(),
             "origin": origin,
+            "nats": {"before": vars(before), "after": vars(after)},
             "step": steps,
             "elapsed": time.monotonic() - began,
             "device": device_name(accelerator.device),
@@ -141,8 +157,9 @@ def gather(
     report: Callable[[float, str], None],
 ) -> Draws:
     """Play the simulator with the network looking on, until `preset.choices` patches have come that the world might
-    have drawn otherwise; some that it might not are kept beside them. `report` is told the share done and a note.
-    Raises BadInput where the codebook can't show what may come, or more may come than the preset has room for."""
+    have drawn otherwise; some that it might not are kept beside them: fewer than come, so where what the layer looks
+    at doesn't tell both apart it will take too much for a choice. `report` is told the share done and a note. Raises
+    BadInput where the codebook can't show what may come, or more may come than the preset has room for."""
     layer = model.odds
     assert layer is not None
     copies, player = preset.copies, make_policy(PLAYER, np.random.default_rng([seed, 1]))
@@ -164,40 +181,40 @@ def gather(
         frames, *_ = played.step(pressed)
         tick += 1
         told = [one for one in played.chances() if tick % RESTART > SEEN and one.column >= beyond]
-        known = [one for one in told if _codes(one, book) is not None]
-        open_ = sum(_leaves_choice(one) for one in known)
-        choices, certain = choices + open_, certain + len(known) - open_
-        if open_:
+        known = [draw for draw in (_known(one, book) for one in told) if draw is not None]
+        left_open = sum(draw.leaves_choice for draw in known)
+        choices, certain = choices + left_open, certain + len(known) - left_open
+        if left_open:
             last = tick
         elif tick - last > PATIENCE:
             raise BadInput(f"{NAME}: codebook: expected codes of what may come in, found none in {PATIENCE} ticks")
         share = preset.certain * choices / max(certain, 1)
-        kept = [one for one in known if _leaves_choice(one) or toss.random() < share]
+        kept = [draw for draw in known if draw.leaves_choice or toss.random() < share]
         if kept:
-            parts.append(_draws(model, reading, kept, book, preset.most))
+            parts.append(_draws(model, reading, kept, preset.most))
         report(0.5 * min(choices / preset.choices, 1.0), f"{choices} choices in {tick * copies} frames")
     return Draws(*(torch.cat(each) for each in zip(*(vars(part).values() for part in parts), strict=True)))
 
 
-def _draws(model: DynamicsModel, reading: Reading, met: Sequence[Chance], book: dict[bytes, int], most: int) -> Draws:
+def _draws(model: DynamicsModel, reading: Reading, met: Sequence[_Known], most: int) -> Draws:
     """What is kept of a tick. Raises BadInput."""
     layer = model.odds
     assert layer is not None
-    if (wanted := max(len(one.odds) for one in met)) > most:
+    if (wanted := max(len(draw.codes) for draw in met)) > most:
         raise BadInput(f"preset: chance.most: expected at least {wanted}, got {most}")
-    device = reading.fine.device
-    copy, row, column = torch.tensor([(one.copy, one.row, one.column) for one in met], device=device).T
-    theirs = reading.at(copy)  # only these are composed: that is most of the work
-    number = torch.arange(len(met), device=device)
-    codes, odds = zip(*(_codes(one, book) or ((), ()) for one in met), strict=True)
+    places = torch.tensor([(draw.copy, draw.row, draw.column) for draw in met], device=reading.fine.device)
+    copies, number = places[:, 0].unique(return_inverse=True)
+    row, column = places[:, 1], places[:, 2]
+    theirs = reading.at(copies)  # composing is most of the work: only what is kept is
+    mixture = model.compose(theirs).composition.mixture((number, row, column))
     return Draws(
-        theirs.fine[..., -layer.columns :].half().cpu(),
-        theirs.scene.cpu(),
+        theirs.fine[number, ..., -layer.columns :].half().cpu(),
+        theirs.scene[number].cpu(),
         torch.stack([row, column - (model.config.grid[1] - layer.columns)], 1).cpu(),
         theirs.features[number, :, row, column].cpu(),
-        model.compose(theirs).composition.mixture((number, row, column)).cpu(),
-        _padded([torch.tensor(each) for each in codes], most),
-        _padded([torch.tensor(each, dtype=torch.float32) for each in odds], most),
+        mixture.cpu(),
+        _padded([torch.tensor(draw.codes) for draw in met], most),
+        _padded([torch.tensor(draw.odds, dtype=torch.float32) for draw in met], most),
     )
 
 
@@ -266,16 +283,16 @@ def _each_nats(model: DynamicsModel, draws: Draws, looks: Tensor) -> Tensor:
     return torch.cat([nats(model, draws.at(each), looks) for each in some])
 
 
-def _leaves_choice(chance: Chance) -> bool:
-    return bool(np.count_nonzero(chance.odds) > 1)
-
-
-def _codes(chance: Chance, book: dict[bytes, int]) -> tuple[list[int], list[float]] | None:
-    """The codes that show what may come, and their odds; None where one that is likely has no code."""
+def _known(chance: Chance, book: dict[bytes, int]) -> _Known | None:
+    """What may come, by its codes; None where one that is likely has no code."""
     known = [(book.get(patch.tobytes()), float(odds)) for patch, odds in zip(chance.patches, chance.odds, strict=True)]
     codes = [(code, odds) for code, odds in known if code is not None]
     whole = sum(odds for _, odds in codes)
-    return ([code for code, _ in codes], [odds / whole for _, odds in codes]) if whole > 0.99 else None
+    if whole <= 0.99:
+        return None
+    return _Known(
+        chance.copy, chance.row, chance.column, [code for code, _ in codes], [odds / whole for _, odds in codes]
+    )
 
 
 def _at(added: Tensor, place: Tensor) -> Tensor:

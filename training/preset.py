@@ -121,8 +121,8 @@ class DynamicsPreset(_Strict):
 
 class ChancePreset(_Strict):
     """The chance stage, of a world that knows its odds and a dynamics model with a layer for them: so many `choices`
-    are met in play of `copies`, then learnt from in `epochs`, beside each of them about `certain` patches that leave
-    none, at most. A choice may be among `most` codes."""
+    are met in play of `copies`, then learnt from in `epochs`, with no more than `certain` patches that leave none for
+    each of them, on average. A choice may be among `most` codes."""
 
     choices: Annotated[int, Field(ge=32)] = 4000
     certain: Annotated[float, Field(ge=0)] = 1.0

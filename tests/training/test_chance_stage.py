@@ -48,16 +48,24 @@ def test_the_odds_are_learnt_by_the_edge_layer_alone(this: Run) -> None:
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     draws = gather(model, Platformer, FEW, 0, make_accelerator("no"), lambda share, note: None)
     assert draws.odds.sum(1).allclose(torch.ones(len(draws)))
-    open_ = int((draws.odds.count_nonzero(1) > 1).sum())
-    assert FEW.choices <= open_ < FEW.choices + FEW.copies
-    assert len(draws) - open_ == pytest.approx(FEW.certain * open_, rel=0.2), "so many certain ones beside each"
+    left_open = int((draws.odds.count_nonzero(1) > 1).sum())
+    assert FEW.choices <= left_open < FEW.choices + FEW.copies
+    assert len(draws) - left_open == pytest.approx(FEW.certain * left_open, rel=0.2), "so many certain ones beside each"
     steps, untaught, taught = learn(model, draws, FEW, 0, lambda share, note: None)
     assert steps > 0 and untaught.choice and untaught.certain and taught.choice is not None
     assert taught.choice < 0.5 * untaught.choice
     assert taught.certain is not None and taught.certain < untaught.certain
-    assert "where there is none" in str(taught)
+    assert str(taught) == f"{taught.choice:.4f} where there is a choice, {taught.certain:.4f} where there is none"
     changed = {name for name, weight in model.state_dict().items() if not torch.equal(weight, before[name])}
     assert changed and all(name.startswith("edge.") for name in changed)
+
+
+def test_choices_alone_can_be_kept(this: Run) -> None:
+    model, few = this.networks().dynamics, FEW.model_copy(update={"choices": 32, "certain": 0.0, "epochs": 1})
+    draws = gather(model, Platformer, few, 0, make_accelerator("no"), lambda share, note: None)
+    assert (draws.odds.count_nonzero(1) > 1).all()
+    _, _, taught = learn(model, draws, few, 0, lambda share, note: None)
+    assert taught.certain is None and str(taught).endswith(", - where there is none")
 
 
 def test_some_copies_go_astray(this: Run) -> None:

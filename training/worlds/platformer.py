@@ -347,10 +347,15 @@ class Platformer(SimulatedWorld):
     def _at_flag(self) -> Flags:
         """bool [N]: at a pole, its banner not at the top yet."""
         pole = self.flag_column * 8 + 3
-        top = (levels.HOME_ROW - levels.POLE_ROWS) * 8
+        top = self._pole_tops() * 8
         reaches = (self.x < pole + 2) & (self.x + BODY_WIDTH > pole) & (self.y + BODY_HEIGHT > top)
         at: Flags = reaches & (self.state == ALIVE) & (self.flag_column >= 0) & (self.banner < BANNER_TOP)
         return at
+
+    def _pole_tops(self) -> Ints:
+        """int64 [N]: the row in which the newest flag's pole ends; any, once it is long out of sight."""
+        column = self.tiles[self._copies, self.flag_column % RING]
+        return (column == levels.POLE_TOP).argmax(1)
 
     def _raise_flags(self) -> None:
         """Banners rise to the top by themselves once the last picture shows somebody at their pole. Nobody is held
@@ -467,7 +472,7 @@ class Platformer(SimulatedWorld):
 
     def _paste_banners(self) -> None:
         x = self.flag_column * 8 + art.BANNER_RIGHT - self.camera
-        y = (levels.HOME_ROW - 1) * 8 - 1 - self.banner
+        y = (self._pole_tops() + levels.POLE_ROWS - 1) * 8 - 1 - self.banner
         for i in np.nonzero((self.flag_column >= 0) & (x > -_MARGIN) & (x < FRAME_SIZE))[0]:
             self._paste(int(i), self.scenery.banner, int(x[i]), int(y[i]))
 

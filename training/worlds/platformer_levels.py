@@ -28,7 +28,7 @@ FRIEZE = 15  # the row of runes
 BIOMES = 3  # grass, stone, candy
 TOP_ROW, BOTTOM_ROW = 9, 13  # the ground's surface stays between these rows
 HOME_ROW = 12  # where levels begin and flags stand
-ASTRAY_ROWS = 6, 14  # of levels gone astray
+ASTRAY_ROWS = 6, 14  # of levels gone astray: a pole's top is in sight there, and a pit has a tile's depth
 STRAY = 0.08  # of their runes: any, whether the grammar has it there or not
 POLE_ROWS = 5
 
@@ -213,7 +213,8 @@ def _begun(context: Sequence[int]) -> tuple[tuple[Op, float], ...] | None:
 
 def choices(context: Sequence[int], ground: int, top: int = TOP_ROW) -> tuple[tuple[Op, float], ...]:
     """What may follow the last six ops where the ground stands at row `ground`: ops with their probabilities. Where it
-    may rise above what the game allows, to row `top`, home doesn't draw it. Above that it may only go down."""
+    may rise above what the game allows, to row `top`, home doesn't draw it. Above that it may only go down, below the
+    lowest row only up."""
     begun = _begun(context)
     if begun is not None:
         return begun
@@ -267,8 +268,8 @@ _LEAD = 3  # plain columns after a flag
 
 def _attempt(chances: Sequence[float], strays: Sequence[float] | None = None) -> list[int] | None:
     """One draw from the grammar, by numbers in [0,1); None where no flag came in time. With as many `strays` it goes
-    astray: a few of them put any rune in the place of the grammar's that stays on the screen. A flag where the ground
-    isn't at home ends no level then."""
+    astray: a few of them put any rune in the place of the grammar's that keeps the ground within `ASTRAY_ROWS`. A flag
+    where the ground isn't at home ends no level then."""
     top = TOP_ROW if strays is None else ASTRAY_ROWS[0]
     ops: list[int] = [Op.FLAT] * _LEAD
     context = (int(Op.FLAT),) * CONTEXT
@@ -277,8 +278,8 @@ def _attempt(chances: Sequence[float], strays: Sequence[float] | None = None) ->
         bounds, options = _cumulative(context, ground, top)
         op = options[min(bisect_right(bounds, chance), len(options) - 1)]
         if stray < STRAY:
-            any_op = Op(int(stray / STRAY * len(Op)))
-            op = any_op if ASTRAY_ROWS[0] <= ground + _RISE.get(any_op, 0) <= ASTRAY_ROWS[1] else op
+            stray_op = Op(int(stray / STRAY * len(Op)))
+            op = stray_op if ASTRAY_ROWS[0] <= ground + _RISE.get(stray_op, 0) <= ASTRAY_ROWS[1] else op
         if since < _LEAD or (op is Op.FLAG and since + 1 < SHORTEST):
             op = Op.FLAT  # drawing the whole level again would favour those that keep away from home
         ground += _RISE.get(op, 0)

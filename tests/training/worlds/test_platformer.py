@@ -355,6 +355,26 @@ def test_who_goes_astray_is_told_the_way_back() -> None:
     assert beyond > 20 and wrong > 3 and down == free > 5
 
 
+def test_a_flag_off_home_has_its_banner_at_its_own_foot() -> None:
+    world, seen = Platformer(8), 0
+    world.go_astray(np.ones(8, np.bool_))
+    frames, _ = world.reset(seed=5)
+    banner = world.scenery.banner
+    height, width = banner.pixels.shape
+    for tick in range(1200):
+        for i in np.flatnonzero((world.flag_column > 0) & (world.banner == 0)):
+            column = world.tiles[i, world.flag_column[i] % RING].tobytes()
+            left = int(world.flag_column[i] * 8 + art.BANNER_RIGHT - world.camera[i])
+            if not 80 < left < 128 - width or levels.surface(column)[0] == levels.HOME_ROW:
+                continue
+            top = (levels.surface(column)[0] - 1) * 8 - 1
+            shown = frames[i, top : top + height, left : left + width]
+            seen += bool((shown == banner.pixels)[banner.drawn].all())
+            assert (shown == banner.pixels)[banner.drawn].mean() > 0.5, "a beetle may hide a part"
+        frames = world.step(world.suggest(np.random.default_rng(tick)))[0]
+    assert seen > 20
+
+
 def test_what_chance_might_have_brought_is_told_as_it_comes() -> None:
     world, frames = Platformer(6), None
     world.reset(seed=2)

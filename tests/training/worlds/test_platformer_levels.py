@@ -145,6 +145,11 @@ def test_what_may_follow_is_what_levels_are_drawn_from() -> None:
     assert flags > 50
 
 
+def test_levels_stay_what_they_are() -> None:
+    """Else the world's version must be raised."""
+    assert crc32(b"".join(levels.level(seed) for seed in range(40))) == 4155463466
+
+
 def test_a_level_is_of_one_split_alone() -> None:
     for index, seeds in enumerate(SPLITS.values()):
         assert all(crc32(levels.level(seed)) % len(SPLITS) == index for seed in seeds[:40])
@@ -157,11 +162,11 @@ def test_levels_are_seldom_drawn_again() -> None:
     assert sum(ops is None for ops in drawn) <= 8
 
 
-def test_levels_gone_astray_lead_anywhere_on_the_screen_and_home() -> None:
+def test_levels_gone_astray_lead_where_no_others_do_and_home() -> None:
     rows, against, flags_off_home, total = set(), 0, 0, 0
     for seed in range(60):
         ops = levels.level(seed, astray=True)
-        assert ops != levels.level(seed) and crc32(ops) % len(SPLITS) == 0
+        assert ops != levels.level(seed)
         past, ground = [int(Op.FLAT)] * 30 + [int(Op.FLAG)], levels.HOME_ROW
         for op in ops:
             told = levels.may_follow(past[-29:], ground)  # must tell something after whatever came
