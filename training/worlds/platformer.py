@@ -355,7 +355,8 @@ class Platformer(SimulatedWorld):
     def _pole_tops(self) -> Ints:
         """int64 [N]: the row in which the newest flag's pole ends; any, once it is long out of sight."""
         column = self.tiles[self._copies, self.flag_column % RING]
-        return (column == levels.POLE_TOP).argmax(1)
+        tops: Ints = (column == levels.POLE_TOP).argmax(1)
+        return tops
 
     def _raise_flags(self) -> None:
         """Banners rise to the top by themselves once the last picture shows somebody at their pole. Nobody is held
