@@ -249,7 +249,7 @@ def learn(
             adam.step()
             step += 1
         now = float(_each_nats(model, draws.at(chosen_by), looks).mean())
-        report(0.5 + 0.5 * step / max(steps, 1), f"step {step}  {now:.4f} nats from the odds")
+        report(0.5 + 0.5 * step / steps, f"step {step}  {now:.4f} nats from the odds")
         if now < best:
             best, kept = now, {name: value.clone() for name, value in layer.state_dict().items()}
     layer.load_state_dict(kept)
