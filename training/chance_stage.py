@@ -98,8 +98,8 @@ def train_chance(
     One that was finished is kept. Raises BadInput."""
     path, simulated = folder / f"{NAME}.pt", world_class(world)
     origin = origin_of(model, preset.chance, simulated)
-    state = _state_of(path, origin)
-    if state is None:
+    state = _kept(path)
+    if state is None or state.get("origin") != origin:
         began = time.monotonic()
         model.to(accelerator.device).eval()
         with progress_line(NAME) as line:
@@ -121,30 +121,30 @@ def train_chance(
 
 
 def load_chance(model: DynamicsModel, preset: Preset, world: str, folder: Path) -> bool:
-    """Give the averaged dynamics model of a run its layer of odds, and say whether there is one that was trained for it
-    as it is. Raises BadInput."""
-    if model.odds is None:
+    """Give the averaged dynamics model of a run its layer of odds, and say whether one was trained. Raises BadInput
+    where that was for other weights, another preset or another world than these."""
+    path = folder / f"{NAME}.pt"
+    state = _kept(path) if model.odds is not None else None
+    if model.odds is None or state is None:
         return False
-    state = _state_of(folder / f"{NAME}.pt", origin_of(model, preset.chance, world_class(world)))
-    if state is not None:
-        model.odds.load_state_dict(state["layer"])
-    return state is not None
+    if state.get("origin") != origin_of(model, preset.chance, world_class(world)):
+        raise BadInput(f"{path}: origin: expected the odds of this run's network and preset: train the stage again")
+    model.odds.load_state_dict(state["layer"])
+    return True
 
 
 def origin_of(model: DynamicsModel, preset: ChancePreset, world: type[SimulatedWorld]) -> str:
-    """What the layer's training depends on, as one SHA-256: weights, preset and world."""
-    digest = hashlib.sha256(f"{world.name} {world.version} {preset.model_dump_json()}".encode())
+    """What the layer's training depends on, as one SHA-256: weights, preset, world and how it is played."""
+    played = f"{PLAYER} {SEEN} {ASTRAY} {RESTART}"
+    digest = hashlib.sha256(f"{world.name} {world.version} {played} {preset.model_dump_json()}".encode())
     for name, weight in model.state_dict().items():
         digest.update(name.encode() + weight.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 
-def _state_of(path: Path, origin: str) -> dict[str, Any] | None:
-    """A finished stage of that origin."""
-    if not path.is_file():
-        return None
-    state = load_state(path)
-    return state if state.get("origin") == origin else None
+def _kept(path: Path) -> dict[str, Any] | None:
+    """A finished stage's file."""
+    return load_state(path) if path.is_file() else None
 
 
 @torch.no_grad()

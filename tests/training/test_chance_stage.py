@@ -81,7 +81,7 @@ def test_some_copies_go_astray(this: Run) -> None:
     assert told == [[False, False, False, True] * 2]
 
 
-def test_a_run_keeps_it_beside_the_network_that_it_was_learnt_for(this: Run) -> None:
+def test_a_run_keeps_it_beside_the_network_that_it_was_learnt_for(this: Run, tmp_path: Path) -> None:
     untaught = this.networks().dynamics.edge
     report = this.train_chance(make_accelerator("no"))
     taught = this.networks().dynamics.edge
@@ -93,8 +93,9 @@ def test_a_run_keeps_it_beside_the_network_that_it_was_learnt_for(this: Run) -> 
     state = torch.load(this.folder / "dynamics.pt", weights_only=True)
     other = {name: weight + 1 if name == "position" else weight for name, weight in state["average"].items()}
     torch.save(state | {"average": other}, this.folder / "dynamics.pt")
-    now = this.networks().dynamics.edge
-    assert now is not None and torch.equal(now.out.weight, untaught.out.weight), "of another network it is none"
+    with pytest.raises(BadInput, match=r"chance\.pt: origin: expected the odds of this run's network"):
+        this.export(tmp_path / "world")
+    assert not (tmp_path / "world").exists()
     torch.save(state, this.folder / "dynamics.pt")
 
 
