@@ -200,7 +200,8 @@ def _died(made: _Made, tick: int) -> bool:
 def _stomped(play: Play, made: _Made, tick: int) -> bool:
     """The player lives and bounces, and the beetle is no more."""
     hero = made.seen[tick + BOUNCED].hero
-    if made.death is not None or hero is None or abs(hero.y - int(play.y[tick + BOUNCED])) > BOUNCE:
+    fell = made.death is not None and made.death <= tick + GONE  # who dies later may do so in the game as well
+    if fell or hero is None or abs(hero.y - int(play.y[tick + BOUNCED])) > BOUNCE:
         return False
     before, after = play.beetles[tick - 1], play.beetles[tick]
     gone = np.flatnonzero((before[:, 0] >= 0) & (after[:, 0] < 0))
