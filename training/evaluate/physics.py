@@ -25,6 +25,7 @@ AIRBORNE = 4  # ticks in the air before a landing that counts
 LATE = 2  # ticks that a death may be shown early or late
 BOUNCED, GONE = 4, 6  # ticks after a stomp at which the player has bounced, at which the beetle is gone
 BOUNCE = 3  # pixels that the bounce may be off by
+NEAR = 6  # pixels within which a beetle is taken for the one that is looked for
 KINDS = ("stomp", "coin", "spike")
 
 
@@ -161,7 +162,7 @@ class _Made:
     def shows_beetle(self, tick: int, x: int, y: int) -> bool:
         """Whether a living beetle is seen near a hit box of the world."""
         left = x - int(self._play.camera[0]) - self.seen[tick].travelled
-        return bool(find_beetles(self.frames[tick], (left, y), reach=6))
+        return bool(find_beetles(self.frames[tick], (left, y), reach=NEAR))
 
 
 def _landings(score: _Score, play: Play, made: _Made) -> None:
@@ -198,14 +199,16 @@ def _died(made: _Made, tick: int) -> bool:
 
 
 def _stomped(play: Play, made: _Made, tick: int) -> bool:
-    """The player lives and bounces, and the beetle is no more."""
+    """The player lives and bounces, and the beetle is no more, unless another has come near where it was."""
     hero = made.seen[tick + BOUNCED].hero
     fell = made.death is not None and made.death <= tick + GONE  # who dies later may do so in the game as well
     if fell or hero is None or abs(hero.y - int(play.y[tick + BOUNCED])) > BOUNCE:
         return False
     before, after = play.beetles[tick - 1], play.beetles[tick]
-    gone = np.flatnonzero((before[:, 0] >= 0) & (after[:, 0] < 0))
-    return not any(made.shows_beetle(tick + GONE, *before[i].tolist()) for i in gone)
+    gone = before[(before[:, 0] >= 0) & (after[:, 0] < 0)]
+    others = play.beetles[tick + GONE]
+    alone = [beetle for beetle in gone if (np.abs(others - beetle).max(1) > NEAR).all()]
+    return not any(made.shows_beetle(tick + GONE, *beetle.tolist()) for beetle in alone)
 
 
 def _uncovered(play: Play, cell: Cell) -> int | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from training.evaluate.physics import GONE, KINDS, POSITION_TICK, measure_physics
-from training.evaluate.plays import LEAST_MOVING, TICKS, Play, find_plays
+from training.evaluate.plays import LEAST_MOVING, TICKS, Play, find_plays, follow
 from training.worlds.platformer import Platformer
 
 
@@ -37,6 +38,33 @@ def test_the_simulator_gets_full_marks(plays: tuple[list[Play], list[Play]], per
     assert all(figures["counts"][kind] >= 2 for kind in KINDS)
     assert figures["counts"]["moving_ticks"] > 100 and figures["counts"]["landings"] > 3
     assert figures["copy_last"]["within_2px_16"] < 0.3
+
+
+def test_a_second_beetle_is_not_taken_for_the_one_that_was_stomped(
+    plays: tuple[list[Play], list[Play]], perfect: Any
+) -> None:
+    """Plays in which the one that is stomped is followed by another."""
+    stomped = [play for play in plays[1] if len(play.ticks_of("stomp")) == 1 and play.alive.all()]
+    followed = [(_followed(play), play.ticks_of("stomp")[0]) for play in stomped]
+    told = [
+        play
+        for play, tick in followed
+        if tick + GONE <= TICKS and play.alive[tick : tick + GONE + 1].all() and len(play.ticks_of("stomp")) == 1
+    ]
+    assert told
+    figures = measure_physics(perfect("platformer"), [], told)
+    assert figures["stomp"] == 1.0 and figures["counts"]["stomp"] >= len(told)
+
+
+def _followed(play: Play) -> Play:
+    """The same with another beetle, 11 pixels behind the one that is stomped."""
+    first = int(np.flatnonzero(play.beetles[0, :, 0] >= 0)[0])
+    other = int(np.flatnonzero(play.beetles[0, :, 0] < 0)[0])
+    scene = {name: values.copy() for name, values in play.clip.moment.scene.items()}
+    for name in ("enemy_x", "enemy_y", "enemy_right", "enemy_state"):
+        scene[name][0, other] = scene[name][0, first]
+    scene["enemy_x"][0, other] += -11 if scene["enemy_right"][0, first] else 11
+    return follow([replace(play.clip, moment=replace(play.clip.moment, scene=scene))])[0]
 
 
 @pytest.mark.parametrize("fault", ["frozen", "blank", "film"])
