@@ -201,8 +201,9 @@ def _died(made: _Made, tick: int) -> bool:
 def _stomped(play: Play, made: _Made, tick: int) -> bool:
     """The player lives and bounces, and the beetle is no more, unless another has come near where it was."""
     hero = made.seen[tick + BOUNCED].hero
-    fell = made.death is not None and made.death <= tick + GONE  # who dies later may do so in the game as well
-    if fell or hero is None or abs(hero.y - int(play.y[tick + BOUNCED])) > BOUNCE:
+    # Who dies later may do so in the game as well.
+    died = made.death is not None and (made.death <= tick + GONE or bool(play.alive.all()))
+    if died or hero is None or abs(hero.y - int(play.y[tick + BOUNCED])) > BOUNCE:
         return False
     before, after = play.beetles[tick - 1], play.beetles[tick]
     gone = before[(before[:, 0] >= 0) & (after[:, 0] < 0)]
